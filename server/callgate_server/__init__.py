@@ -1,0 +1,1 @@
+"""The Callgate server: transports → servicers → dispatcher → registry, admission → executors → the function."""

@@ -1,0 +1,73 @@
+"""One call on its way to a function: what the dispatcher and the executors are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from callgate.context import CallContext
+from callgate.v1.function_service_pb2 import CallFunctionRequest
+from google.rpc.status_pb2 import Status
+
+__all__ = ["Call", "Caller", "NobodyWaits", "new_call_id"]
+
+# Its own generator: a function that seeds the shared one must not make ids repeat. Not a secret: who guesses the id of
+# a running call learns that it runs.
+_random = Random()
+
+
+def new_call_id() -> str:
+    """A fresh call id: 16 hexadecimal digits."""
+    return f"{_random.getrandbits(64):016x}"
+
+
+class Caller(Protocol):
+    """Who waits for a call's answer, as the transport knows them."""
+
+    def watch(self, gone: Callable[[], None]) -> bool:
+        """Have `gone` called once, from any thread, when the caller no longer waits (also after a normal answer).
+
+        Returns:
+            False if the caller is gone already; `gone` is then not called.
+        """
+        ...
+
+    def answer(self, status: Status) -> bool:
+        """Send a failure now, from any thread, although the function still runs; its own answer is then dropped.
+
+        Returns:
+            False if the transport cannot, or an answer was already sent.
+        """
+        ...
+
+
+class NobodyWaits:
+    """A Caller for calls that no transport made: tests, warm-up, the dispatcher's users in the same process."""
+
+    def watch(self, gone: Callable[[], None]) -> bool:
+        """Never gone."""
+        return True
+
+    def answer(self, status: Status) -> bool:
+        """Cannot be answered early."""
+        return False
+
+
+class Call:
+    """One call.
+
+    Attributes:
+        request: the decoded request; its arguments are still Values.
+        payload: the request as it came, for executors that pass it on.
+        context: what the function may know: id, identity, deadline, chain, cancelled.
+        caller: who waits.
+    """
+
+    __slots__ = ("caller", "context", "payload", "request")
+
+    def __init__(self, request: CallFunctionRequest, payload: bytes, context: CallContext, caller: Caller) -> None:
+        self.request = request
+        self.payload = payload
+        self.context = context
+        self.caller = caller

@@ -1,0 +1,182 @@
+"""The only way to a function, whichever RPC asked: resolve, admit, run, account for it.
+
+    servicer ──▶ Dispatcher.call ──▶ registry.resolve ──▶ admission ──▶ executor.call ──▶ …
+                 knows the identity, the deadline, the id and the chain of the call
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import structlog
+
+from callgate.context import CallContext
+from callgate.failures import CallFailed, gate_failure
+from callgate.v1.function_service_pb2 import CallFunctionRequest
+from callgate_server.call import Call, Caller, NobodyWaits, new_call_id
+from callgate_server.executors.base import Executor
+from callgate_server.registry import Exposed, Registry
+
+__all__ = ["Dispatcher"]
+
+log = structlog.get_logger("callgate.call")
+audit = structlog.get_logger("callgate.audit")
+
+#: Reasons that say something about who may call what: they go to the audit log.
+_AUDITED = frozenset({"FUNCTION_NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"})
+
+
+class Dispatcher:
+    """Takes calls to their functions.
+
+    Args:
+        registry: what may be called.
+        executors: by name.
+        admission: how many calls may be on their way at once, waiting or running; the next is shed.
+        max_response_bytes: results larger than this are refused before they are sent.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        executors: Mapping[str, Executor],
+        *,
+        admission: int = 256,
+        max_response_bytes: int = 64 << 20,
+    ) -> None:
+        self.registry = registry
+        self.executors = executors
+        #: How calls ended: "OK" or the failure's reason.
+        self.outcomes: Counter[str] = Counter()
+        self._admission = admission
+        self._max_response_bytes = max_response_bytes
+        self._state = threading.Condition(threading.Lock())  # guards what follows, and `outcomes`
+        self._admitted = 0
+        self._draining = False
+
+    def call(
+        self,
+        request: CallFunctionRequest,
+        payload: bytes,
+        *,
+        identity: str = "anonymous",
+        deadline: float | None = None,
+        chain: tuple[str, ...] = (),
+        caller: Caller | None = None,
+        call_id: str = "",
+    ) -> bytes:
+        """Make one call.
+
+        Args:
+            request: the call, parsed.
+            payload: the request as it came.
+            identity: who calls.
+            deadline: when the caller stops waiting, `time.monotonic()` seconds; None if never.
+            chain: ids of the calls that this one is made from.
+            caller: who waits.
+            call_id: its id; empty for a fresh one.
+
+        Returns:
+            A serialized CallFunctionResponse.
+
+        Raises:
+            CallFailed: however it failed; nothing else is raised.
+        """
+        call_id = call_id or new_call_id()
+        outcome = "OK"
+        try:
+            exposed = self.registry.resolve(request.module, request.function)
+            if exposed.timeout is not None:
+                limit = time.monotonic() + exposed.timeout
+                deadline = limit if deadline is None else min(limit, deadline)
+            context = CallContext(call_id, identity, deadline, chain)
+            self._admit()
+            try:
+                response = self.executors[exposed.executor].call(
+                    exposed, Call(request, payload, context, caller or NobodyWaits())
+                )
+            finally:
+                self._leave()
+            if len(response) > self._max_response_bytes:
+                raise self._too_large(exposed, len(response))
+            return response
+        except CallFailed as failure:
+            outcome = failure.reason
+            if outcome in _AUDITED:
+                audit.info(
+                    "refused", call_id=call_id, identity=identity, reason=outcome,
+                    module=ascii(request.module[:80]), function=ascii(request.function[:80]),
+                )  # fmt: skip
+            raise
+        except Exception as error:
+            # Ours: the caller gets a fixed text, the log gets the rest.
+            outcome = "INTERNAL"
+            log.exception("internal error", call_id=call_id, module=request.module[:80], function=request.function[:80])
+            raise internal_failure(call_id) from error
+        finally:
+            with self._state:
+                self.outcomes[outcome] += 1
+
+    def _admit(self) -> None:
+        with self._state:
+            if self._draining:
+                raise gate_failure("DRAINING", "the server is shutting down; the call never started")
+            if self._admitted >= self._admission:
+                raise gate_failure(
+                    "OVERLOADED",
+                    f"{self._admitted} calls are on their way already; this one never started",
+                    retry_after=0.1,  # arbitrary: time for a few calls to end
+                )
+            self._admitted += 1
+
+    def _leave(self) -> None:
+        with self._state:
+            self._admitted -= 1
+            if self._draining:
+                self._state.notify_all()
+
+    def _too_large(self, exposed: Exposed, size: int) -> CallFailed:
+        return gate_failure(
+            "RESPONSE_TOO_LARGE",
+            f"the result of {exposed.full_name} is {size} bytes; this server sends at most {self._max_response_bytes}",
+            {"size": str(size), "limit": str(self._max_response_bytes)},
+        )
+
+    @property
+    def admitted(self) -> int:
+        """How many calls are on their way now."""
+        return self._admitted
+
+    def drain(self, seconds: float) -> bool:
+        """Refuse new calls from now on, and wait for those on their way.
+
+        Args:
+            seconds: how long to wait.
+
+        Returns:
+            Whether all have ended.
+        """
+        with self._state:
+            self._draining = True
+            return self._state.wait_for(lambda: self._admitted == 0, timeout=seconds)
+
+    def close(self, grace: float) -> None:
+        """Close the executors, all at once: what still runs after `grace` seconds is interrupted."""
+        closing = [
+            threading.Thread(target=executor.close, args=(grace,), daemon=True) for executor in self.executors.values()
+        ]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+
+def internal_failure(call_id: str) -> CallFailed:
+    """The failure that a caller gets for a fault of ours: nothing about it but where to look."""
+    return gate_failure(
+        "INTERNAL", f"internal error; the server's log has the details under call {call_id}", {"call_id": call_id}
+    )
+

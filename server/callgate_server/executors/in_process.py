@@ -1,0 +1,194 @@
+"""What executors that run functions in this process share: taking turns, the scope of interruption, the counts.
+
+    pool thread ──▶ Turn (FIFO, bounded, deadline-aware) ──▶ around the call (a guard) ──▶ Scope ──▶ Invoker
+
+`serial` is this with one place and a guard; `threads` with several and none.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from callgate.context import entered
+from callgate.failures import CallFailed, gate_failure
+from callgate_server.call import Call
+from callgate_server.executors.base import ExecutorStats, Surroundings
+from callgate_server.interrupt import CallInterrupted, Scope
+from callgate_server.registry import Exposed
+from callgate_server.turn import Outcome, Turn, Waiter
+
+__all__ = ["InProcessExecutor", "Run", "not_started", "stopped"]
+
+
+class Run:
+    """One call that has its turn, and what the ladder may do to it."""
+
+    __slots__ = ("_around", "call", "exposed", "scope", "wedged_for")
+
+    def __init__(self, exposed: Exposed, call: Call, around: Surroundings) -> None:
+        self.exposed = exposed
+        self.call = call
+        self.scope = Scope()
+        self.wedged_for: float | None = None
+        self._around = around
+
+    def interrupt(self) -> bool:
+        """Raise CallInterrupted inside it."""
+        return self.scope.interrupt()
+
+    def kill(self) -> bool:
+        """A thread cannot be killed."""
+        return False
+
+    def wedged(self, seconds: float) -> None:
+        """It is stuck, in C most likely: count it and have it reported."""
+        self.wedged_for = seconds
+        self._around.report_wedge(self.exposed, self.call, seconds)
+
+
+class InProcessExecutor:
+    """Runs calls on the threads that bring them, as many at once as there are places.
+
+    Args:
+        name: its name in the settings.
+        around: what the server lends.
+        places: how many calls may run at once.
+        queue: how many more may wait.
+    """
+
+    kind = ""
+
+    def __init__(self, name: str, around: Surroundings, *, places: int, queue: int) -> None:
+        self.name = name
+        self._around = around
+        self._turn = Turn(capacity=queue + places, places=places)
+        # Guards what follows; notified when a run ends while closing.
+        self._state = threading.Condition(threading.Lock())
+        self._runs: set[Run] = set()
+        self._closing = False
+        self._completed = self._expired = self._shed = 0
+        self._busy = 0.0
+
+    def start(self, functions: Sequence[Exposed]) -> None:
+        """Nothing to start."""
+
+    def describe(self) -> str:
+        """One phrase for the start-up lines."""
+        raise NotImplementedError
+
+    def call(self, exposed: Exposed, call: Call) -> bytes:
+        """Run a call when its turn comes."""
+        waiter = Waiter(call.context.id)
+        self._before_waiting(call)
+        outcome = self._turn.take(waiter, call.context.deadline, call.caller.watch)
+        if outcome is not Outcome.TAKEN:
+            self._count(outcome)
+            raise not_started(outcome, call, self._retry_after())
+        return self._with_turn(Run(exposed, call, self._around), waiter)
+
+    def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
+        """Streams are not served yet."""
+        raise gate_failure("UNIMPLEMENTED", "StreamFunction is not served yet")
+
+    def _before_waiting(self, call: Call) -> None:
+        """Refuse a call that must not wait here."""
+
+    def _guard(self) -> AbstractContextManager[None]:
+        """What is held around a call, inside its turn."""
+        return nullcontext()
+
+    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
+        """Run a call whose turn has come."""
+        return self._run(run, waiter)
+
+    def _run(self, run: Run, waiter: Waiter) -> bytes:
+        """Run on this thread, and pass the turn on whatever happens."""
+        call = run.call
+        began = time.monotonic()
+        try:
+            with self._state:
+                self._runs.add(run)
+            # The call's context is entered outside the scope: an interruption cannot keep it from being left.
+            with entered(call.context), self._guard():
+                climb = self._around.ladder.start(call, run)
+                try:
+                    return run.scope.run(
+                        lambda: self._around.invoker.invoke(run.exposed.function, call.request, call.context)
+                    )
+                finally:
+                    climb.done()
+        except CallInterrupted:
+            raise stopped(call) from None
+        finally:
+            with self._state:
+                self._runs.discard(run)
+                self._completed += 1
+                self._busy += time.monotonic() - began
+                if self._closing:
+                    self._state.notify_all()
+            self._turn.release(waiter)
+
+    def _count(self, outcome: Outcome) -> None:
+        with self._state:
+            if outcome is Outcome.EXPIRED:
+                self._expired += 1
+            elif outcome is Outcome.FULL:
+                self._shed += 1
+
+    def _retry_after(self) -> float:
+        """Seconds until the queue as it stands has been worked off, by the mean of the calls so far."""
+        mean = self._busy / self._completed if self._completed else 0.05
+        # Bounds are arbitrary: no faster than a round trip or two, no longer than a person would wait.
+        return min(5.0, max(0.02, mean * self._turn.waiting))
+
+    def stats(self) -> ExecutorStats:
+        """Counts and state."""
+        with self._state:
+            wedged = sum(run.wedged_for is not None for run in self._runs)
+            return ExecutorStats(
+                running=len(self._runs),
+                waiting=self._turn.waiting,
+                completed=self._completed,
+                expired=self._expired,
+                shed=self._shed,
+                busy_seconds=self._busy,
+                wedged=wedged,
+            )
+
+    def close(self, grace: float) -> None:
+        """Turn away who waits, let runs finish for `grace` seconds, then interrupt them, once."""
+        self._turn.close()
+        if not self._drained(grace):
+            with self._state:
+                left = tuple(self._runs)
+            for run in left:
+                run.call.context.flag.raised = True
+                run.scope.interrupt()
+            self._drained(self._around.ladder.graces.kill)
+
+    def _drained(self, seconds: float) -> bool:
+        with self._state:
+            self._closing = True
+            return self._state.wait_for(lambda: not self._runs, timeout=seconds)
+
+
+def not_started(outcome: Outcome, call: Call, retry_after: float) -> CallFailed:
+    """The failure of a call that never had its turn."""
+    if outcome is Outcome.EXPIRED:
+        return gate_failure("EXPIRED_IN_QUEUE", "the deadline passed before the call's turn came; it never started")
+    if outcome is Outcome.FULL:
+        return gate_failure("OVERLOADED", "too many calls wait already; this one never started", retry_after=retry_after)
+    if outcome is Outcome.LEFT:
+        return gate_failure("CANCELLED", "the caller left before the call's turn came; it never started")
+    return gate_failure("DRAINING", "the server is shutting down; the call never started")
+
+
+def stopped(call: Call) -> CallFailed:
+    """The failure of a call that was interrupted: its deadline passed, its caller left, or the server closes."""
+    remaining = call.context.remaining
+    if remaining is not None and remaining <= 0:
+        return gate_failure("RAN_TOO_LONG", "the deadline passed while the function ran", {"call_id": call.context.id})
+    return gate_failure("CANCELLED", "the call was cancelled while the function ran", {"call_id": call.context.id})

@@ -1,0 +1,149 @@
+"""The last step, the same in every executor and worker: decode the arguments, bind, run, encode the result.
+
+Everything here runs on the thread (and in the process) that runs the function, inside its guard: decoding and encoding
+read live objects. Imports protobuf, never grpc, so that workers can use it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from callgate.context import CallContext
+from callgate.errors import ValueDecodeError, ValueFormError
+from callgate.failures import CallFailed, exception_status, gate_failure
+from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionResponse
+from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode
+from callgate_server.interrupt import CallInterrupted
+
+__all__ = ["Invoker"]
+
+#: Frames of these files are ours, not the function's, and are left out of tracebacks.
+_OWN_FILES = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Invoker:
+    """How functions are invoked; one for a server or worker.
+
+    Attributes:
+        limits: depth and element limits on arguments and results.
+        traceback: whether tracebacks may leave the server.
+    """
+
+    limits: Limits = DEFAULT_LIMITS
+    traceback: bool = True
+
+    def invoke(self, function: Callable[..., Any], request: CallFunctionRequest, context: CallContext) -> bytes:
+        """Run a function on a request's arguments.
+
+        Args:
+            function: what to run.
+            request: the request, parsed.
+            context: the call, for ids in failures.
+
+        Returns:
+            A serialized CallFunctionResponse.
+
+        Raises:
+            CallFailed: with INVALID_ARGUMENT if the arguments don't decode or bind (the function did not start), or
+                with the function's exception.
+            CallInterrupted: if the call was interrupted.
+        """
+        try:
+            args, kwargs = decode_arguments(request.args, request.kwargs, limits=self.limits)
+        except ValueDecodeError as error:
+            raise _undecodable(error) from None
+        try:
+            result = function(*args, **kwargs)
+        except CallInterrupted:
+            raise
+        except BaseException as error:
+            raise self._raised(error, function, args, kwargs, context) from None
+        return self.encode_result(result, context)
+
+    def encode_result(self, result: Any, context: CallContext) -> bytes:
+        """Encode what a function returned.
+
+        Returns:
+            A serialized CallFunctionResponse.
+
+        Raises:
+            CallFailed: if it has no Value form.
+            CallInterrupted: if the call was interrupted.
+        """
+        response = CallFunctionResponse()
+        try:
+            encode(result, response.value, limits=self.limits)
+            return response.SerializeToString()
+        except CallInterrupted:
+            raise
+        except BaseException as error:
+            # ValueFormError mostly; anything else comes from a value's own code, run by reading it.
+            _discard(result)
+            hint = _HINTS.get(type(result))
+            if hint and isinstance(error, ValueFormError):
+                error.problem += f" ({hint})"
+            reason = "NO_VALUE_FORM" if isinstance(error, ValueFormError) else "FUNCTION_RAISED"
+            status = exception_status(
+                error, traceback=self.traceback, call_id=context.id, reason=reason, hide=_OWN_FILES
+            )
+            raise CallFailed(status) from None
+
+    def _raised(
+        self,
+        error: BaseException,
+        function: Callable[..., Any],
+        args: list[Any],
+        kwargs: dict[str, Any],
+        context: CallContext,
+    ) -> CallFailed:
+        # A TypeError from no deeper than the call itself: the arguments may not fit. Only then is a signature bound,
+        # which costs more than most calls.
+        if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
+            problem = _mismatch(function, args, kwargs)
+            if problem:
+                return problem
+        return CallFailed(
+            exception_status(error, traceback=self.traceback, call_id=context.id, hide=_OWN_FILES)
+        )
+
+
+_HINTS: dict[type, str] = {
+    type((lambda: (yield))()): "the function is a generator: call it with StreamFunction",
+}
+
+
+def _discard(result: Any) -> None:
+    """Close what would otherwise warn or linger when dropped: a generator or a coroutine that nobody will run."""
+    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+        try:
+            result.close()
+        except BaseException:
+            pass  # its finally blocks are its own affair; the call has failed already
+
+
+def _mismatch(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> CallFailed | None:
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return None  # a builtin without one: then its TypeError speaks for itself
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        name = getattr(function, "__name__", "the function")
+        return gate_failure(
+            "ARGUMENTS_MISMATCH", f"{error}; the signature is {name}{signature}", {"signature": str(signature)}
+        )
+    return None
+
+
+def _undecodable(error: ValueDecodeError) -> CallFailed:
+    reason = "UNDECODABLE_VALUE" if error.limit is None else "LIMIT_EXCEEDED"
+    metadata = {"path": error.path}
+    if error.limit is not None:
+        metadata["limit"] = str(error.limit)
+    return gate_failure(reason, str(error), metadata)

@@ -1,0 +1,190 @@
+"""FunctionService: bytes in, bytes out.
+
+Handlers take and return serialized messages: an executor may pass a request on as it came and hand back an answer that
+it serialized inside its guard. The service is registered by `handlers`, method by method, since transports look
+registered methods up by name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+from google.rpc.status_pb2 import Status
+
+from callgate.failures import CallFailed, gate_failure
+from callgate.v1 import function_service_pb2 as pb
+from callgate_server.call import Caller, new_call_id
+from callgate_server.dispatch import Dispatcher, internal_failure
+from callgate_server.servicers.describe import describe
+
+__all__ = ["SERVICE", "FunctionServicer", "fail"]
+
+log = structlog.get_logger("callgate.servicer")
+
+SERVICE = "callgate.v1.FunctionService"
+
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+#: The most ids that a chain may have; a chain of calls so deep is a loop.
+_MAX_CHAIN = 64
+
+_PAGE_SIZE = 1000
+
+
+class _AbortStatus(grpc.Status):  # type: ignore[misc]  # grpc's stubs leave its base as Any
+    """What `abort_with_status` takes."""
+
+    def __init__(self, status: Status, call_id: str) -> None:
+        self.code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+        self.details = status.message
+        self.trailing_metadata = trailers(status, call_id)
+
+
+def trailers(status: Status, call_id: str) -> tuple[tuple[str, str | bytes], ...]:
+    """The trailing metadata of a failure (https://github.com/grpc/proposal/blob/master/A66-otel-stats.md names the key)."""
+    rich = ("grpc-status-details-bin", status.SerializeToString())
+    return (rich, ("callgate-call-id", call_id)) if call_id else (rich,)
+
+
+def fail(context: grpc.ServicerContext, status: Status, call_id: str = "") -> NoReturn:
+    """End an RPC with a status.
+
+    Args:
+        context: the RPC.
+        status: what to send.
+        call_id: the call's id, for the metadata.
+    """
+    context.abort_with_status(_AbortStatus(status, call_id))
+    raise AssertionError("abort_with_status raises")
+
+
+class FunctionServicer:
+    """The service's methods.
+
+    Args:
+        dispatcher: the way to the functions.
+        identity_of: tells who makes an RPC.
+        caller_of: how an RPC's caller is watched and answered early: the transport's business.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        identity_of: Callable[[grpc.ServicerContext], str],
+        caller_of: Callable[[grpc.ServicerContext], Caller],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._identity_of = identity_of
+        self._caller_of = caller_of
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+        """The service's method handlers by name, over bytes."""
+        unary = grpc.unary_unary_rpc_method_handler
+        stream = grpc.unary_stream_rpc_method_handler
+        return {
+            "CallFunction": unary(self.call_function),
+            "StreamFunction": stream(self.stream_function),
+            "BatchCallFunctions": stream(self.batch_call_functions),
+            "ListFunctions": unary(self._plain(pb.ListFunctionsRequest, self.list_functions)),
+            "GetFunction": unary(self._plain(pb.GetFunctionRequest, self.get_function)),
+        }
+
+    def call_function(self, payload: bytes, context: grpc.ServicerContext) -> bytes:
+        """CallFunction."""
+        call_id = new_call_id()
+        try:
+            request = _parse(pb.CallFunctionRequest, payload)
+            remaining = context.time_remaining()
+            return self._dispatcher.call(
+                request,
+                payload,
+                identity=self._identity_of(context),
+                deadline=None if remaining is None else time.monotonic() + remaining,
+                chain=_chain(context),
+                caller=self._caller_of(context),
+                call_id=call_id,
+            )
+        except CallFailed as failure:
+            status = failure.status
+        fail(context, status, call_id)
+
+    def stream_function(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """StreamFunction: not served yet."""
+        _unimplemented(context, "StreamFunction")
+
+    def batch_call_functions(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """BatchCallFunctions: not served yet."""
+        _unimplemented(context, "BatchCallFunctions")
+
+    def list_functions(self, request: pb.ListFunctionsRequest, identity: str) -> pb.ListFunctionsResponse:
+        """ListFunctions: a page of what this caller may call. A page token is the full name that the page starts at."""
+        if request.page_size < 0:
+            raise gate_failure("MALFORMED_REQUEST", f"page_size is {request.page_size}; 0 or more is right")
+        size = min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
+        start = tuple(request.page_token.split("\n"))
+        if request.page_token and len(start) != 2:
+            raise gate_failure("MALFORMED_REQUEST", "page_token is not one that this server gave")
+        response = pb.ListFunctionsResponse()
+        for exposed in self._dispatcher.registry:
+            if request.module and exposed.module != request.module:
+                continue
+            if request.page_token and (exposed.module, exposed.name) < start:
+                continue
+            if len(response.functions) == size:
+                response.next_page_token = f"{exposed.module}\n{exposed.name}"
+                break
+            response.functions.append(describe(exposed, self._dispatcher.executors[exposed.executor]))
+        return response
+
+    def get_function(self, request: pb.GetFunctionRequest, identity: str) -> pb.GetFunctionResponse:
+        """GetFunction."""
+        exposed = self._dispatcher.registry.resolve(request.module, request.function)
+        return pb.GetFunctionResponse(function=describe(exposed, self._dispatcher.executors[exposed.executor]))
+
+    def _plain(
+        self, request_type: type[Any], method: Callable[[Any, str], Message]
+    ) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+        """A handler over bytes for a method that runs no function."""
+
+        def handler(payload: bytes, context: grpc.ServicerContext) -> bytes:
+            call_id = new_call_id()
+            try:
+                return method(_parse(request_type, payload), self._identity_of(context)).SerializeToString()
+            except CallFailed as failure:
+                status = failure.status
+            except Exception:
+                log.exception("internal error", call_id=call_id)
+                status = internal_failure(call_id).status
+            fail(context, status, call_id)
+
+        return handler
+
+
+def _parse(request_type: type[Any], payload: bytes) -> Any:
+    try:
+        return request_type.FromString(payload)
+    except DecodeError:
+        name = request_type.DESCRIPTOR.full_name
+        raise gate_failure("MALFORMED_REQUEST", f"the request is not a {name}") from None
+
+
+def _chain(context: grpc.ServicerContext) -> tuple[str, ...]:
+    for key, value in context.invocation_metadata():
+        if key == "callgate-call-chain":
+            ids = tuple(value.split(",")) if isinstance(value, str) else ()
+            if not ids or len(ids) > _MAX_CHAIN or any(len(one) > 64 for one in ids):
+                raise gate_failure(
+                    "MALFORMED_REQUEST",
+                    f"callgate-call-chain must be 1 to {_MAX_CHAIN} comma-separated call ids of at most 64 characters",
+                )
+            return ids
+    return ()
+
+
+def _unimplemented(context: grpc.ServicerContext, method: str) -> NoReturn:
+    fail(context, gate_failure("UNIMPLEMENTED", f"{method} is not served yet").status)

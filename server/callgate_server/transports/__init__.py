@@ -1,0 +1,1 @@
+"""What carries RPCs: nothing above this seam knows which transport runs."""
