@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -79,14 +80,64 @@ class Expose(_Frozen):
         return value
 
 
+ExecutorKind = Literal["serial", "threads", "coroutines", "interpreters", "processes"]
+
+#: Kinds that can be named where an executor's name is wanted: each is then an executor with its defaults.
+KINDS: tuple[str, ...] = get_args(ExecutorKind)
+
+#: Which keys of an [executors.NAME] table belong to which kinds; keys that are not here belong to all.
+_KEYS_OF_KINDS: dict[str, tuple[str, ...]] = {
+    "thread": ("serial",),
+    "max_workers": ("threads",),
+    "max_tasks": ("coroutines",),
+    "workers": ("interpreters", "processes"),
+    "python": ("processes",),
+    "max_calls": ("processes",),
+    "max_rss": ("processes",),
+    "memory": ("processes",),
+    "cpu": ("processes",),
+    "open_files": ("processes",),
+}
+
+
 class ExecutorSettings(_Frozen):
     """One `[executors.NAME]` table. Which keys apply depends on the kind; one that does not apply is an error."""
 
-    kind: Literal["serial"] = "serial"
+    kind: ExecutorKind = "serial"
     #: How many calls may wait for a turn; arbitrary: at 1 ms a call, a quarter of a second of waiting.
     queue: int = Field(default=256, ge=0, le=100_000)
     #: serial: which thread runs functions.
     thread: Literal["pool", "dedicated", "main"] = "pool"
+    #: threads: how many calls run at once; as concurrent.futures chooses for I/O.
+    max_workers: int = Field(default_factory=lambda: min(32, (os.cpu_count() or 1) + 4), ge=1, le=1000)
+    #: coroutines: how many calls run at once.
+    max_tasks: int = Field(default=10_000, ge=1, le=1_000_000)
+    #: interpreters, processes: how many there are, hence how many calls run at once.
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    #: processes: another environment's interpreter.
+    python: Path | None = None
+    #: processes: a worker is replaced after so many calls.
+    max_calls: int | None = Field(default=None, ge=1)
+    #: processes: a worker whose resident memory is above this after a call is replaced.
+    max_rss: Annotated[int, BeforeValidator(_bytes), Field(ge=1 << 20)] | None = None
+    #: processes: a worker's address space (RLIMIT_AS); an allocation beyond it raises MemoryError in the function.
+    memory: Annotated[int, BeforeValidator(_bytes), Field(ge=64 << 20)] | None = None
+    #: processes: a worker's CPU seconds in all (RLIMIT_CPU); beyond it the kernel kills the worker.
+    cpu: Annotated[int, BeforeValidator(_seconds), Field(ge=1)] | None = None
+    #: processes: a worker's open files (RLIMIT_NOFILE).
+    open_files: int | None = Field(default=None, ge=16)
+    #: Seconds after which a call that can be neither interrupted nor ended takes readiness down.
+    wedge_after: Seconds = 30.0
+    #: Then: only report it, or exit so that an orchestrator restarts the server.
+    on_wedge: Literal["report", "exit"] = "report"
+
+    @model_validator(mode="after")
+    def _fitting(self) -> ExecutorSettings:
+        for key in sorted(self.model_fields_set):
+            kinds = _KEYS_OF_KINDS.get(key)
+            if kinds is not None and self.kind not in kinds:
+                raise ValueError(f"{key} is for kind = {' or '.join(map(repr, kinds))}, and this is {self.kind!r}")
+        return self
 
 
 class Limits(_Frozen):
@@ -124,6 +175,13 @@ class Errors(_Frozen):
     traceback: Literal["auto", "always", "never"] = "auto"
 
 
+class Grace(_Frozen):
+    """The deadline ladder's pauses. See ladder.Graces for what the defaults are good for."""
+
+    interrupt: Seconds = 0.1
+    kill: Seconds = 0.5
+
+
 class Log(_Frozen):
     """The log, on standard error."""
 
@@ -157,6 +215,9 @@ class Settings(BaseSettings):
     insecure: bool = False
     #: Let functions that can run code be named one by one.
     allow_unsafe: bool = False
+    #: Seconds from a call's deadline or cancellation to the interruption of its code, and from there to the kill of its
+    #: worker.
+    grace: Grace = Grace()
     #: How long calls on their way may take to end when the server stops.
     drain: Seconds = 10.0
 
@@ -207,10 +268,6 @@ class Settings(BaseSettings):
                 "itself keeps strangers out"
             )
         return self
-
-
-#: Kinds that can be named where an executor's name is wanted: each is then an executor with its defaults.
-KINDS = ("serial",)
 
 
 def load_settings(file: Path | None, flags: dict[str, Any]) -> Settings:
@@ -271,7 +328,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     model: Any = Settings
     tables: dict[str, Any] = {
         "expose": Expose, "limits": Limits, "tls": Tls, "auth": Auth, "errors": Errors, "log": Log,
-        "executors": ExecutorSettings,
+        "executors": ExecutorSettings, "grace": Grace,
     }  # fmt: skip
     if len(location) > 1:
         model = tables.get(str(location[0]))

@@ -62,7 +62,7 @@ class Turn:
     def __init__(self, capacity: int, places: int = 1) -> None:
         self._lock = threading.Lock()
         self._capacity = capacity
-        self._places = places
+        self.places = places
         self._holders: set[Waiter] = set()
         self._waiting: deque[Waiter] = deque()
         self._closed = False
@@ -106,7 +106,7 @@ class Turn:
         with self._lock:
             if self._closed:
                 return Outcome.CLOSED
-            if len(self._holders) < self._places and not self._waiting:
+            if len(self._holders) < self.places and not self._waiting:
                 self._holders.add(waiter)
                 waiter.outcome = Outcome.TAKEN
                 return Outcome.TAKEN
@@ -145,7 +145,7 @@ class Turn:
             self._hand_on()
 
     def _hand_on(self) -> None:
-        while self._waiting and len(self._holders) < self._places:
+        while self._waiting and len(self._holders) < self.places:
             first = self._waiting.popleft()
             first.outcome = Outcome.TAKEN
             self._holders.add(first)

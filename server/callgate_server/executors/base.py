@@ -28,13 +28,19 @@ class Surroundings:
     Attributes:
         invoker: runs functions on decoded arguments.
         ladder: stops calls whose callers left.
-        report_wedge: told of a call that can be neither interrupted nor ended: the function, the call, and for how
-            many seconds its caller has been gone.
+        import_path: folders that workers and interpreters of their own import from: the settings' `path` and `venv`,
+            and the folders of files named on the command line.
+        report_wedge: told of a call that can be neither interrupted nor ended: the executor's name, the function, the
+            call, and for how many seconds its caller has been gone.
+        give_up: told that an executor cannot go on (its workers keep dying): the server goes NOT_SERVING and exits
+            non-zero, for its orchestrator to act. The argument is one sentence for the log.
     """
 
     invoker: Invoker
     ladder: Ladder
-    report_wedge: Callable[[Exposed, Call, float], None] = lambda exposed, call, seconds: None
+    import_path: tuple[str, ...] = ()
+    report_wedge: Callable[[str, Exposed, Call, float], None] = lambda executor, exposed, call, seconds: None
+    give_up: Callable[[str], None] = lambda sentence: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,17 @@ class Executor(Protocol):
 
     def stats(self) -> ExecutorStats:
         """Counts and state."""
+        ...
+
+    def reload(self, functions: Sequence[Exposed]) -> None:
+        """Run calls from now on with these functions' new code; calls on their way end with the code they began with.
+
+        Args:
+            functions: the same functions as at the start, imported anew.
+
+        Raises:
+            CallFailed: never; what cannot be loaded raises its own error, and the old code stays in use.
+        """
         ...
 
     def close(self, grace: float) -> None:

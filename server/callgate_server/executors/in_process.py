@@ -26,9 +26,10 @@ __all__ = ["InProcessExecutor", "Run", "not_started", "stopped"]
 class Run:
     """One call that has its turn, and what the ladder may do to it."""
 
-    __slots__ = ("_around", "call", "exposed", "scope", "wedged_for")
+    __slots__ = ("_around", "_executor", "call", "exposed", "scope", "wedged_for")
 
-    def __init__(self, exposed: Exposed, call: Call, around: Surroundings) -> None:
+    def __init__(self, executor: str, exposed: Exposed, call: Call, around: Surroundings) -> None:
+        self._executor = executor
         self.exposed = exposed
         self.call = call
         self.scope = Scope()
@@ -46,7 +47,7 @@ class Run:
     def wedged(self, seconds: float) -> None:
         """It is stuck, in C most likely: count it and have it reported."""
         self.wedged_for = seconds
-        self._around.report_wedge(self.exposed, self.call, seconds)
+        self._around.report_wedge(self._executor, self.exposed, self.call, seconds)
 
 
 class InProcessExecutor:
@@ -77,7 +78,10 @@ class InProcessExecutor:
 
     def describe(self) -> str:
         """One phrase for the start-up lines."""
-        raise NotImplementedError
+        return f"{self._turn.places} calls at a time"
+
+    def reload(self, functions: Sequence[Exposed]) -> None:
+        """Nothing to do: each call brings its function."""
 
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
@@ -87,7 +91,7 @@ class InProcessExecutor:
         if outcome is not Outcome.TAKEN:
             self._count(outcome)
             raise not_started(outcome, call, self._retry_after())
-        return self._with_turn(Run(exposed, call, self._around), waiter)
+        return self._with_turn(Run(self.name, exposed, call, self._around), waiter)
 
     def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
         """Streams are not served yet."""

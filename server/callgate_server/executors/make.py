@@ -1,4 +1,7 @@
-"""Executors from their settings: the only place that knows every kind."""
+"""Executors from their settings: the only place that knows every kind.
+
+Each kind's module is imported only when it is used: sub-interpreters need a Python that not everybody has.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from callgate_server.settings import ExecutorSettings
 __all__ = ["make_executor"]
 
 
-def make_executor(name: str, settings: ExecutorSettings, around: Surroundings, main: JobThread | None) -> Executor:
+def make_executor(name: str, settings: ExecutorSettings, around: Surroundings, main: JobThread | None = None) -> Executor:
     """Make an executor.
 
     Args:
@@ -20,5 +23,26 @@ def make_executor(name: str, settings: ExecutorSettings, around: Surroundings, m
 
     Returns:
         The executor, not started.
+
+    Raises:
+        SettingsError: if this Python cannot run the kind.
     """
-    return SerialExecutor(name, around, queue=settings.queue, thread=settings.thread, main=main)
+    match settings.kind:
+        case "serial":
+            return SerialExecutor(name, around, queue=settings.queue, thread=settings.thread, main=main)
+        case "threads":
+            from callgate_server.executors.threads import ThreadsExecutor
+
+            return ThreadsExecutor(name, around, max_workers=settings.max_workers, queue=settings.queue)
+        case "coroutines":
+            from callgate_server.executors.coroutines import CoroutinesExecutor
+
+            return CoroutinesExecutor(name, around, max_tasks=settings.max_tasks)
+        case "interpreters":
+            from callgate_server.executors.interpreters import InterpretersExecutor
+
+            return InterpretersExecutor(name, around, workers=settings.workers, queue=settings.queue)
+        case "processes":
+            from callgate_server.executors.processes import ProcessesExecutor
+
+            return ProcessesExecutor(name, around, settings)

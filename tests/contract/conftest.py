@@ -1,0 +1,178 @@
+"""One suite for every executor: a parameter is one executor, ready to be called without transport and dispatcher."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callgate.context import CallContext
+from callgate.failures import CallFailed
+from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionResponse
+from callgate.values import decode, encode
+from callgate_server.call import Call, NobodyWaits, new_call_id
+from callgate_server.executors.base import Executor, Surroundings
+from callgate_server.executors.make import make_executor
+from callgate_server.executors.serial import JobThread
+from callgate_server.invocation import Invoker
+from callgate_server.ladder import Graces, Ladder
+from callgate_server.registry import Exposed, ExposureRule, Registry
+from callgate_server.settings import ExecutorSettings
+
+FUNCTIONS = Path(__file__).parent / "functions"
+sys.path.insert(0, str(FUNCTIONS))
+
+#: Short pauses: nothing here waits for them except calls that must be stopped.
+GRACES = Graces(interrupt=0.02, kill=0.3)
+
+EXECUTORS: dict[str, dict[str, Any]] = {
+    "serial": {"kind": "serial"},
+    "serial-dedicated": {"kind": "serial", "thread": "dedicated"},
+    "serial-main": {"kind": "serial", "thread": "main"},
+    "threads": {"kind": "threads", "max_workers": 4},
+    "coroutines": {"kind": "coroutines"},
+    "interpreters": {"kind": "interpreters", "workers": 2},
+    "processes": {"kind": "processes", "workers": 2},
+}
+
+
+class Caller(NobodyWaits):
+    """A caller that can leave, and that keeps what it was answered early."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.answered = threading.Event()
+        self._gone: list[Callable[[], None]] = []
+        self._left = False
+
+    def watch(self, gone: Callable[[], None]) -> bool:
+        self._gone.append(gone)
+        return not self._left
+
+    def answer(self, status: Any) -> bool:
+        self.answers.append(status)
+        self.answered.set()
+        return True
+
+    def leave(self) -> None:
+        self._left = True
+        for gone in tuple(self._gone):
+            gone()
+
+
+@dataclass
+class Harness:
+    """One executor under test."""
+
+    kind: str
+    executor: Executor
+    registry: Registry
+    ladder: Ladder
+    wedges: list[tuple[str, float]]
+
+    def call(
+        self,
+        function: str,
+        *args: Any,
+        deadline: float | None = None,
+        chain: tuple[str, ...] = (),
+        caller: Caller | None = None,
+        call_id: str = "",
+        identity: str = "anonymous",
+        **kwargs: Any,
+    ) -> Any:
+        """Call `contract_functions.FUNCTION` and decode its result."""
+        request = CallFunctionRequest(module="contract_functions", function=function)
+        for arg in args:
+            encode(arg, request.args.add())
+        for name, value in kwargs.items():
+            encode(value, request.kwargs[name])
+        context = CallContext(call_id or new_call_id(), identity, deadline, chain)
+        call = Call(request, request.SerializeToString(), context, caller or NobodyWaits())
+        return decode(CallFunctionResponse.FromString(self.executor.call(self.exposed(function), call)).value)
+
+    def exposed(self, function: str) -> Exposed:
+        return self.registry.resolve("contract_functions", function)
+
+    def fails(self, *args: Any, **kwargs: Any) -> CallFailed:
+        """Make a call that must fail, and return how."""
+        with pytest.raises(CallFailed) as caught:
+            self.call(*args, **kwargs)
+        return caught.value
+
+    def in_background(self, *args: Any, **kwargs: Any) -> Background:
+        return Background(lambda: self.call(*args, **kwargs))
+
+
+class Background:
+    """A call on a thread of its own."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout: float = 20) -> Any:
+        self._thread.join(timeout)
+        assert not self._thread.is_alive(), "the call did not end"
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def failure(self) -> CallFailed:
+        with pytest.raises(CallFailed) as caught:
+            self.result()
+        return caught.value
+
+
+def make_harness(kind: str, settings: dict[str, Any]) -> Iterator[Harness]:
+    """Build, start and close one executor."""
+    if settings["kind"] == "interpreters" and sys.version_info < (3, 13):
+        pytest.skip("sub-interpreters with a GIL of their own need CPython 3.13")
+    ladder = Ladder(GRACES)
+    wedges: list[tuple[str, float]] = []
+    around = Surroundings(
+        Invoker(),
+        ladder,
+        import_path=(str(FUNCTIONS),),
+        report_wedge=lambda executor, exposed, call, seconds: wedges.append((exposed.full_name, seconds)),
+    )
+    main = JobThread()
+    thread = threading.Thread(target=main.run) if settings.get("thread") == "main" else None
+    if thread is not None:
+        thread.start()  # stands in for the main thread
+    registry = Registry([ExposureRule(("contract_functions.*",), executor=kind)])
+    executor = make_executor(kind, ExecutorSettings(**settings), around, main)
+    try:
+        executor.start(list(registry))
+        yield Harness(settings["kind"], executor, registry, ladder, wedges)
+    finally:
+        executor.close(0.0)
+        ladder.close()
+        main.stop()
+        if thread is not None:
+            thread.join(5)
+
+
+@pytest.fixture(scope="module", params=EXECUTORS)
+def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
+    yield from make_harness(request.param, EXECUTORS[request.param])
+
+
+@pytest.fixture(params=EXECUTORS)
+def fresh_harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
+    """One for a test that closes it, or counts from the start."""
+    yield from make_harness(request.param, EXECUTORS[request.param])
