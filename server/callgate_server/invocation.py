@@ -6,6 +6,7 @@ read live objects. Imports protobuf, never grpc, so that workers can use it.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,10 +54,7 @@ class Invoker:
                 with the function's exception.
             CallInterrupted: if the call was interrupted.
         """
-        try:
-            args, kwargs = decode_arguments(request.args, request.kwargs, limits=self.limits)
-        except ValueDecodeError as error:
-            raise _undecodable(error) from None
+        args, kwargs = self._arguments(request)
         try:
             result = function(*args, **kwargs)
         except CallInterrupted:
@@ -64,6 +62,45 @@ class Invoker:
         except BaseException as error:
             raise self._raised(error, function, args, kwargs, context) from None
         return self.encode_result(result, context)
+
+    async def invoke_async(
+        self,
+        function: Callable[..., Any],
+        request: CallFunctionRequest,
+        context: CallContext,
+        interrupted: Callable[[], bool],
+    ) -> bytes:
+        """As `invoke`, for an async function.
+
+        Args:
+            function: what to run.
+            request: the request, parsed.
+            context: the call, for ids in failures.
+            interrupted: whether a CancelledError is our doing; a function may raise one of its own.
+
+        Returns:
+            A serialized CallFunctionResponse.
+
+        Raises:
+            CallFailed: as `invoke`.
+            CallInterrupted: if the call was interrupted.
+        """
+        args, kwargs = self._arguments(request)
+        try:
+            result = await function(*args, **kwargs)
+        except CallInterrupted:
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and interrupted():
+                raise CallInterrupted from None
+            raise self._raised(error, function, args, kwargs, context) from None
+        return self.encode_result(result, context)
+
+    def _arguments(self, request: CallFunctionRequest) -> tuple[list[Any], dict[str, Any]]:
+        try:
+            return decode_arguments(request.args, request.kwargs, limits=self.limits)
+        except ValueDecodeError as error:
+            raise _undecodable(error) from None
 
     def encode_result(self, result: Any, context: CallContext) -> bytes:
         """Encode what a function returned.
