@@ -100,6 +100,8 @@ class Dispatcher:
                 )
             finally:
                 self._leave()
+            if deadline is not None and time.monotonic() >= deadline:
+                raise gate_failure("RAN_TOO_LONG", "the function returned after the deadline", {"call_id": call_id})
             if len(response) > self._max_response_bytes:
                 raise self._too_large(exposed, len(response))
             return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -65,6 +67,43 @@ class Caller(NobodyWaits):
             gone()
 
 
+class Signal:
+    """An event that works across threads, interpreters and processes: a FIFO. Waiting blocks in the kernel."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = str(path)
+        self._fd = os.open(path, os.O_RDWR)  # both ends, so that opening it blocks nobody
+
+    def wait(self, timeout: float = 20) -> None:
+        readable, _, _ = select.select([self._fd], [], [], timeout)
+        assert readable, f"{self.path} was never signalled"
+        os.read(self._fd, 1)
+
+    def is_set(self) -> bool:
+        return bool(select.select([self._fd], [], [], 0)[0])
+
+    def set(self) -> None:
+        os.write(self._fd, b"x")
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@pytest.fixture
+def signal(tmp_path: Path) -> Iterator[Callable[[str], Signal]]:
+    """Makes Signals by name."""
+    made: list[Signal] = []
+
+    def make(name: str) -> Signal:
+        made.append(Signal(tmp_path / f"{name}-{len(made)}"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
 @dataclass
 class Harness:
     """One executor under test."""
@@ -74,6 +113,10 @@ class Harness:
     registry: Registry
     ladder: Ladder
     wedges: list[tuple[str, float]]
+
+    @property
+    def module(self) -> str:
+        return "contract_coroutines" if self.kind == "coroutines" else "contract_functions"
 
     def call(
         self,
@@ -86,8 +129,8 @@ class Harness:
         identity: str = "anonymous",
         **kwargs: Any,
     ) -> Any:
-        """Call `contract_functions.FUNCTION` and decode its result."""
-        request = CallFunctionRequest(module="contract_functions", function=function)
+        """Call a contract function by its name and decode its result."""
+        request = CallFunctionRequest(module=self.module, function=function)
         for arg in args:
             encode(arg, request.args.add())
         for name, value in kwargs.items():
@@ -97,7 +140,7 @@ class Harness:
         return decode(CallFunctionResponse.FromString(self.executor.call(self.exposed(function), call)).value)
 
     def exposed(self, function: str) -> Exposed:
-        return self.registry.resolve("contract_functions", function)
+        return self.registry.resolve(self.module, function)
 
     def fails(self, *args: Any, **kwargs: Any) -> CallFailed:
         """Make a call that must fail, and return how."""
@@ -132,6 +175,14 @@ class Background:
             raise self._error
         return self._result
 
+    def ended(self) -> str:
+        """How it ended: "OK" or the failure's reason; for a call that may just have finished before it was stopped."""
+        try:
+            self.result()
+        except CallFailed as failure:
+            return failure.reason
+        return "OK"
+
     def failure(self) -> CallFailed:
         with pytest.raises(CallFailed) as caught:
             self.result()
@@ -148,13 +199,13 @@ def make_harness(kind: str, settings: dict[str, Any]) -> Iterator[Harness]:
         Invoker(),
         ladder,
         import_path=(str(FUNCTIONS),),
-        report_wedge=lambda executor, exposed, call, seconds: wedges.append((exposed.full_name, seconds)),
+        report_wedge=lambda executor, exposed, call, seconds: wedges.append((exposed.name, seconds)) or (lambda: None),
     )
     main = JobThread()
     thread = threading.Thread(target=main.run) if settings.get("thread") == "main" else None
     if thread is not None:
         thread.start()  # stands in for the main thread
-    registry = Registry([ExposureRule(("contract_functions.*",), executor=kind)])
+    registry = Registry([ExposureRule((f"contract_{'coroutines' if kind == 'coroutines' else 'functions'}.*",), executor=kind)])
     executor = make_executor(kind, ExecutorSettings(**settings), around, main)
     try:
         executor.start(list(registry))

@@ -31,7 +31,8 @@ class Surroundings:
         import_path: folders that workers and interpreters of their own import from: the settings' `path` and `venv`,
             and the folders of files named on the command line.
         report_wedge: told of a call that can be neither interrupted nor ended: the executor's name, the function, the
-            call, and for how many seconds its caller has been gone.
+            call, and for how many seconds its caller has been gone. What it returns is called when the call ends after
+            all.
         give_up: told that an executor cannot go on (its workers keep dying): the server goes NOT_SERVING and exits
             non-zero, for its orchestrator to act. The argument is one sentence for the log.
     """
@@ -39,7 +40,7 @@ class Surroundings:
     invoker: Invoker
     ladder: Ladder
     import_path: tuple[str, ...] = ()
-    report_wedge: Callable[[str, Exposed, Call, float], None] = lambda executor, exposed, call, seconds: None
+    report_wedge: Callable[[str, Exposed, Call, float], Callable[[], None]] = lambda *wedge: lambda: None
     give_up: Callable[[str], None] = lambda sentence: None
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from callgate.context import entered
 from callgate.failures import CallFailed, gate_failure
@@ -26,15 +26,16 @@ __all__ = ["InProcessExecutor", "Run", "not_started", "stopped"]
 class Run:
     """One call that has its turn, and what the ladder may do to it."""
 
-    __slots__ = ("_around", "_executor", "call", "exposed", "scope", "wedged_for")
+    __slots__ = ("_around", "_executor", "call", "exposed", "scope", "unwedged")
 
     def __init__(self, executor: str, exposed: Exposed, call: Call, around: Surroundings) -> None:
         self._executor = executor
+        self._around = around
         self.exposed = exposed
         self.call = call
         self.scope = Scope()
-        self.wedged_for: float | None = None
-        self._around = around
+        #: Set while it is wedged: to be called when it ends after all.
+        self.unwedged: Callable[[], None] | None = None
 
     def interrupt(self) -> bool:
         """Raise CallInterrupted inside it."""
@@ -46,8 +47,7 @@ class Run:
 
     def wedged(self, seconds: float) -> None:
         """It is stuck, in C most likely: count it and have it reported."""
-        self.wedged_for = seconds
-        self._around.report_wedge(self._executor, self.exposed, self.call, seconds)
+        self.unwedged = self._around.report_wedge(self._executor, self.exposed, self.call, seconds)
 
 
 class InProcessExecutor:
@@ -109,14 +109,11 @@ class InProcessExecutor:
         return self._run(run, waiter)
 
     def _run(self, run: Run, waiter: Waiter) -> bytes:
-        """Run on this thread, and pass the turn on whatever happens."""
+        """Run on this thread, inside the guard, open to interruption."""
         call = run.call
-        began = time.monotonic()
         try:
-            with self._state:
-                self._runs.add(run)
             # The call's context is entered outside the scope: an interruption cannot keep it from being left.
-            with entered(call.context), self._guard():
+            with self._turn_of(run, waiter), entered(call.context), self._guard():
                 climb = self._around.ladder.start(call, run)
                 try:
                     return run.scope.run(
@@ -126,6 +123,15 @@ class InProcessExecutor:
                     climb.done()
         except CallInterrupted:
             raise stopped(call) from None
+
+    @contextmanager
+    def _turn_of(self, run: Run, waiter: Waiter) -> Iterator[None]:
+        """Account for a run while it has its turn, and pass the turn on whatever happens."""
+        began = time.monotonic()
+        with self._state:
+            self._runs.add(run)
+        try:
+            yield
         finally:
             with self._state:
                 self._runs.discard(run)
@@ -134,6 +140,8 @@ class InProcessExecutor:
                 if self._closing:
                     self._state.notify_all()
             self._turn.release(waiter)
+            if run.unwedged is not None:
+                run.unwedged()
 
     def _count(self, outcome: Outcome) -> None:
         with self._state:
@@ -151,7 +159,7 @@ class InProcessExecutor:
     def stats(self) -> ExecutorStats:
         """Counts and state."""
         with self._state:
-            wedged = sum(run.wedged_for is not None for run in self._runs)
+            wedged = sum(run.unwedged is not None for run in self._runs)
             return ExecutorStats(
                 running=len(self._runs),
                 waiting=self._turn.waiting,
@@ -170,8 +178,11 @@ class InProcessExecutor:
                 left = tuple(self._runs)
             for run in left:
                 run.call.context.flag.raised = True
-                run.scope.interrupt()
+                self._interrupt(run)
             self._drained(self._around.ladder.graces.kill)
+
+    def _interrupt(self, run: Run) -> None:
+        run.interrupt()
 
     def _drained(self, seconds: float) -> bool:
         with self._state:

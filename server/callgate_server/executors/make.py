@@ -37,7 +37,7 @@ def make_executor(name: str, settings: ExecutorSettings, around: Surroundings, m
         case "coroutines":
             from callgate_server.executors.coroutines import CoroutinesExecutor
 
-            return CoroutinesExecutor(name, around, max_tasks=settings.max_tasks)
+            return CoroutinesExecutor(name, around, max_tasks=settings.max_tasks, queue=settings.queue)
         case "interpreters":
             from callgate_server.executors.interpreters import InterpretersExecutor
 

@@ -1,4 +1,8 @@
-"""Functions that the contract suite calls, on every executor: standard library only, files as the way to talk outside."""
+"""Functions that the contract suite calls, on every executor.
+
+Standard library only, so that they load anywhere. They talk to the test through FIFOs, which work from another thread,
+interpreter or process alike, and need no polling.
+"""
 
 from __future__ import annotations
 
@@ -64,37 +68,57 @@ def context():
     }
 
 
+def _tell(path):
+    with open(path, "wb", buffering=0) as fifo:
+        fifo.write(b"x")
+
+
 def touch(path):
     Path(path).touch()
     return True
 
 
 def hold(started, release):
-    """Say that it runs, then wait for a file to appear; interruptible at every turn of the loop."""
-    Path(started).touch()
-    while not os.path.exists(release):
-        time.sleep(0.002)
+    """Say that it runs, then wait for the test."""
+    _tell(started)
+    with open(release, "rb", buffering=0) as fifo:
+        fifo.read(1)
     return threading.get_ident()
 
 
-def spin(started, caught=""):
-    """Burn CPU until interrupted; say so in `caught`."""
-    Path(started).touch()
+def hold_in_c(started, seconds):
+    """Say that it runs, then block in C, where nothing interrupts Python code."""
+    _tell(started)
+    time.sleep(seconds)
+
+
+def spin(started, caught):
+    """Burn CPU until interrupted, and say so."""
+    _tell(started)
     try:
         while True:
             pass
-    except BaseException as error:
-        if caught:
-            Path(caught).write_text(type(error).__name__)
+    except BaseException:
+        _tell(caught)
         raise
+
+
+def spin_stubbornly(started):
+    """Burn CPU, and swallow an interruption once."""
+    _tell(started)
+    try:
+        while True:
+            pass
+    except BaseException:
+        return "swallowed"
 
 
 def until_cancelled(started, saw):
     """Run until the call says that nobody waits."""
-    Path(started).touch()
+    _tell(started)
     while not callgate.current_call().cancelled:
-        time.sleep(0.001)
-    Path(saw).touch()
+        pass
+    _tell(saw)
 
 
 def append(path, text):
@@ -110,22 +134,11 @@ def process():
     return os.getpid()
 
 
-_loads = 0
-_loads += 1
+_calls = 0
 
 
-def loads():
-    return _loads
-
-
-async def add_later(a, b):
-    await asyncio.sleep(0)
-    return a + b
-
-
-async def wait_forever(started, ended):
-    Path(started).touch()
-    try:
-        await asyncio.Event().wait()
-    finally:
-        Path(ended).touch()
+def count():
+    """How often it was called here: the module is loaded once, and keeps its state."""
+    global _calls
+    _calls += 1
+    return _calls

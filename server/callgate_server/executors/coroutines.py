@@ -1,0 +1,166 @@
+"""`coroutines`: `async def` functions on one event loop, on a thread of its own (uvloop's where it is installed).
+
+    pool thread ──▶ Turn with max_tasks places ──▶ loop thread: a task that decodes, awaits the function, encodes
+                ◀── wakes when the task is done ──
+
+A task costs no thread on this side; how many can be in flight is the transport's affair (grpcio holds a pool thread for
+each). Decoding and encoding are on the loop's thread: between a coroutine's return and the end of encoding no other
+task runs, so a result is encoded as it was returned.
+
+A coroutine is stopped by cancelling its task, as asyncio does it. One that blocks the loop cannot be: it is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from contextvars import Context
+
+from callgate.context import entered
+from callgate_server.executors.base import Surroundings
+from callgate_server.executors.in_process import InProcessExecutor, Run, stopped
+from callgate_server.interrupt import CallInterrupted
+from callgate_server.registry import Exposed
+from callgate_server.turn import Waiter
+
+__all__ = ["CoroutinesExecutor"]
+
+
+class _Task:
+    """What the ladder may do to a coroutine: cancel its task."""
+
+    __slots__ = ("_loop", "_run", "cancelled", "task")
+
+    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
+        self._run = run
+        self._loop = loop
+        self.task: asyncio.Task[bytes] | None = None
+        #: Whether we cancelled it: a function may also raise CancelledError of its own accord.
+        self.cancelled = False
+
+    def interrupt(self) -> bool:
+        """Cancel the task, on the loop's thread; before it has begun, keep it from beginning."""
+        self.cancelled = True
+        try:
+            self._loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:
+            return False  # the loop is closed: nothing runs any more
+        return True
+
+    def _cancel(self) -> None:
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+
+    def kill(self) -> bool:
+        """A task that blocks the loop cannot be ended."""
+        return False
+
+    def wedged(self, seconds: float) -> None:
+        """It did not end when cancelled: it blocks the loop, or swallows the cancellation."""
+        self._run.wedged(seconds)
+
+
+class CoroutinesExecutor(InProcessExecutor):
+    """Async functions on one event loop.
+
+    Args:
+        name: its name in the settings.
+        around: what the server lends.
+        max_tasks: how many calls may run at once.
+        queue: how many more may wait.
+    """
+
+    kind = "coroutines"
+
+    def __init__(self, name: str, around: Surroundings, *, max_tasks: int = 10_000, queue: int = 256) -> None:
+        super().__init__(name, around, places=max_tasks, queue=queue)
+        self._loop = _new_loop()
+        self._tasks: dict[Run, _Task] = {}
+        self._thread = threading.Thread(target=self._run_loop, name=f"callgate-{name}", daemon=True)
+
+    def start(self, functions: Sequence[Exposed]) -> None:
+        """Start the loop's thread."""
+        self._thread.start()
+
+    def describe(self) -> str:
+        """Which loop."""
+        return f"one event loop ({type(self._loop).__module__.partition('.')[0]}), up to {self._turn.places} calls at a time"
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
+        with self._turn_of(run, waiter):
+            return self._await(run)
+
+    def _await(self, run: Run) -> bytes:
+        """Have the loop run a call, and wait for it."""
+        call, task = run.call, _Task(run, self._loop)
+        outcome: list[bytes | BaseException] = []
+        done = threading.Lock()
+        done.acquire()
+
+        def finish(finished: asyncio.Task[bytes]) -> None:
+            if finished.cancelled():
+                outcome.append(CallInterrupted())
+            else:
+                outcome.append(finished.exception() or finished.result())
+            done.release()
+
+        def begin() -> None:
+            # A context of its own per call; the task copies nothing from the loop's thread.
+            context = Context()
+            task.task = self._loop.create_task(self._invoke(run, task), context=context)
+            task.task.add_done_callback(finish)
+
+        self._tasks[run] = task
+        climb = self._around.ladder.start(call, task)
+        try:
+            self._loop.call_soon_threadsafe(begin)
+            done.acquire()
+        finally:
+            climb.done()
+            del self._tasks[run]
+        result = outcome.pop()
+        if isinstance(result, CallInterrupted):
+            raise stopped(call)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    async def _invoke(self, run: Run, task: _Task) -> bytes:
+        if task.cancelled:  # asked for before the task was there
+            raise CallInterrupted
+        with entered(run.call.context):
+            return await self._around.invoker.invoke_async(
+                run.exposed.function, run.call.request, run.call.context, lambda: task.cancelled
+            )
+
+    def _interrupt(self, run: Run) -> None:
+        task = self._tasks.get(run)
+        if task is not None:
+            task.interrupt()
+
+    def close(self, grace: float) -> None:
+        """As every executor; then end the loop."""
+        super().close(grace)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=1)  # a blocked loop does not end; its thread is a daemon
+        elif self._thread.ident is None:
+            self._loop.close()  # never started
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

@@ -1,0 +1,118 @@
+"""contract_functions again, as coroutines, for the suite's `coroutines` parameter; and some that only coroutines can be."""
+
+from __future__ import annotations
+
+import asyncio
+
+import callgate
+import contract_functions as plain
+
+
+async def add(a, b=10):
+    return a + b
+
+
+async def echo(*args, **kwargs):
+    return [list(args), kwargs]
+
+
+async def same(value):
+    await asyncio.sleep(0)
+    return value
+
+
+async def fail(message):
+    raise KeyError(message)
+
+
+async def fail_with_cause():
+    try:
+        int("x")
+    except ValueError as error:
+        raise RuntimeError("outer") from error
+
+
+async def fail_in_group():
+    raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
+
+
+async def raise_base(name):
+    plain.raise_base(name)
+
+
+async def unencodable():
+    return [1, {"model": object()}]
+
+
+async def choose_status():
+    raise callgate.StatusError("ALREADY_EXISTS", "there is one")
+
+
+async def context():
+    await asyncio.sleep(0)
+    return plain.context()
+
+
+async def touch(path):
+    return plain.touch(path)
+
+
+async def append(path, text):
+    plain.append(path, text)
+
+
+async def hold(started, release):
+    """Say that it runs, then wait for the test without blocking the loop."""
+    plain._tell(started)
+    await asyncio.to_thread(_read, release)
+
+
+def _read(path):
+    with open(path, "rb", buffering=0) as fifo:
+        fifo.read(1)
+
+
+async def hold_in_c(started, seconds):
+    plain.hold_in_c(started, seconds)
+
+
+async def spin(started, caught):
+    plain._tell(started)
+    try:
+        while True:
+            await asyncio.sleep(0)
+    except BaseException:
+        plain._tell(caught)
+        raise
+
+
+async def spin_stubbornly(started):
+    plain._tell(started)
+    try:
+        while True:
+            await asyncio.sleep(0)
+    except BaseException:
+        return "swallowed"
+
+
+async def until_cancelled(started, saw):
+    plain._tell(started)
+    while not callgate.current_call().cancelled:
+        await asyncio.sleep(0)
+    plain._tell(saw)
+
+
+async def count():
+    return plain.count()
+
+
+_barrier = None
+
+
+async def gather(many):
+    """Return once `many` calls are in flight at the same time."""
+    global _barrier
+    if _barrier is None:
+        _barrier = asyncio.Barrier(many)
+    await _barrier.wait()
+    return many
