@@ -1,164 +1,71 @@
-"""What the synchronous and the asyncio client share: channels, requests, answers and errors. No I/O of its own."""
+"""What the synchronous and the asyncio client share of a call: requests, answers, deadlines, errors. No I/O of its own."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from numbers import Real
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
-from callgate.context import calling
-from callgate.errors import STATUS_CODES, CallgateError, ValueFormError
+from callgate._connection import SERVICE, Connection
+from callgate.errors import STATUS_CODES, CallgateError, Cancelled, DeadlineExceeded, ServerFault, ValueFormError
 from callgate.failures import error_from_status, gate_status
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values import decode, encode
 
 __all__ = [
-    "DEFAULT_MAX_MESSAGE",
-    "DEFAULT_TARGET",
-    "Connection",
+    "HEALTH_CHECK",
     "call_request",
+    "closed",
+    "closed_midway",
     "decode_response",
     "error_of",
     "health_request",
     "health_status",
     "method",
+    "no_copies",
+    "no_forks",
+    "no_place",
+    "response_of",
+    "seconds_of",
 ]
 
-#: Where a server listens unless told otherwise.
-DEFAULT_TARGET = "127.0.0.1:50051"
+#: The standard health service's method (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 
-_SERVICE = "callgate.v1.FunctionService"
-
-#: As the server's default; a server with a larger limit is told of by `max_message`.
-DEFAULT_MAX_MESSAGE = 64 << 20
-
-# Retried by gRPC itself, and only where the server says that the call never started: UNAVAILABLE without a response is
-# "transparent" (the request did not leave, or the server refused the stream), and DRAINING/QUARANTINED never start.
-# Other UNAVAILABLEs (a connection lost midway) might have run: gRPC cannot tell them apart by reason, so the policy
-# covers only the methods that change nothing.
-_SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [{"service": _SERVICE, "method": name} for name in ("ListFunctions", "GetFunction")],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a server; validated, with the files read, before any channel is made.
-
-    Attributes:
-        target: "HOST:PORT", "unix:PATH", or any gRPC name.
-        credentials: TLS; None for plain text.
-        token: a bearer token, "" for none.
-        max_message: the largest message sent or received, bytes of payload.
-        options: further channel options.
-    """
-
-    target: str
-    credentials: grpc.ChannelCredentials | None
-    token: str
-    max_message: int
-    options: tuple[tuple[str, Any], ...]
-
-    @classmethod
-    def make(
-        cls,
-        target: str | None = None,
-        *,
-        tls: bool | None = None,
-        ca: str | os.PathLike[str] | bytes | None = None,
-        certificate: str | os.PathLike[str] | bytes | None = None,
-        key: str | os.PathLike[str] | bytes | None = None,
-        token: str | None = None,
-        server_name: str | None = None,
-        max_message: int = DEFAULT_MAX_MESSAGE,
-        options: Sequence[tuple[str, Any]] = (),
-    ) -> Connection:
-        """Validate what `connect` was told; see there."""
-        target = target or os.environ.get("CALLGATE_SERVER") or DEFAULT_TARGET
-        if not isinstance(target, str):
-            raise TypeError(f"target is a string like {DEFAULT_TARGET!r}, not {type(target).__name__}")
-        if (certificate is None) != (key is None):
-            raise ValueError("certificate and key go together: the client's own, for mutual TLS")
-        secure = tls if tls is not None else ca is not None or certificate is not None
-        if not secure and (ca is not None or certificate is not None):
-            raise ValueError("tls=False contradicts ca, certificate and key")
-        credentials = None
-        if secure:
-            credentials = grpc.ssl_channel_credentials(_pem(ca, "ca"), _pem(key, "key"), _pem(certificate, "certificate"))
-        token = (token if token is not None else os.environ.get("CALLGATE_TOKEN") or "").strip()
-        if token and not token.isascii():
-            raise ValueError("a token is ASCII text")
-        made: list[tuple[str, Any]] = [
-            ("grpc.max_send_message_length", max_message + 1024),
-            ("grpc.max_receive_message_length", max_message + 1024),
-            # Failures carry a whole exception: gRPC's soft limit of 8 KB would drop some at random.
-            ("grpc.max_metadata_size", 16 * 1024),
-            ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-            # Find out that a peer is gone although its host never said so.
-            ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-        ]
-        if server_name is not None:
-            made.append(("grpc.ssl_target_name_override", server_name))
-        return cls(target, credentials, token, max_message, (*made, *options))
-
-    def metadata(self) -> tuple[tuple[str, str], ...] | None:
-        """What every request carries: the token, and the calls that it is made from."""
-        chain = calling()
-        if not chain and not self.token:
-            return None
-        made: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {self.token}"),) if self.token else ()
-        return (*made, ("callgate-call-chain", ",".join(chain))) if chain else made
-
-
-def _pem(value: str | os.PathLike[str] | bytes | None, what: str) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    try:
-        data = Path(value).read_bytes()
-    except OSError as error:
-        raise ValueError(f"{what}: {value} cannot be read: {error.strerror}") from None
-    if b"-----BEGIN" not in data:
-        raise ValueError(f"{what}: {value} is not PEM (no '-----BEGIN' line)")
-    return data
+#: Timeouts from here on, a hundred years, are none: gRPC counts in 64-bit nanoseconds, and they would wrap around.
+_FOREVER = 100 * 365 * 86400.0
 
 
 def method(name: str) -> str:
     """A method's path."""
-    return f"/{_SERVICE}/{name}"
+    return f"/{SERVICE}/{name}"
 
 
-def call_request(
-    module: str, function: str, args: Sequence[Any], kwargs: Mapping[str, Any], max_message: int
-) -> bytes:
+def call_request(module: str, function: str, args: Sequence[Any], kwargs: Mapping[str, Any], max_message: int) -> bytes:
     """A serialized CallFunctionRequest.
 
     Raises:
-        TypeError: if a name is no string.
+        TypeError: if a name is no string, or the arguments are no sequence and no mapping.
+        ValueError: if a name cannot be sent (half of a surrogate pair).
         ValueFormError: if an argument has no Value form.
         Exhausted: if the request is larger than `max_message`.
     """
     if not isinstance(module, str) or not isinstance(function, str):
         raise TypeError('a call names a module and a function as strings: call("math", "sqrt", 16.0)')
-    request = pb.CallFunctionRequest(module=module, function=function)
+    if isinstance(args, str | bytes) or not isinstance(kwargs, Mapping):
+        raise TypeError(
+            "arguments are a sequence, keyword arguments a mapping: call_with(module, function, [1], {'b': 2})"
+        )
+    try:
+        request = pb.CallFunctionRequest(module=module, function=function)
+    except UnicodeEncodeError:
+        raise ValueError(f"{module[:80]!a}, {function[:80]!a}: a name is Unicode text without surrogates") from None
     add = request.args.add
     for index, value in enumerate(args):
         try:
@@ -167,7 +74,13 @@ def call_request(
             error.path = f"args[{index}]{error.path}"
             raise
     for name, value in kwargs.items():
-        encode(value, request.kwargs[name], path=f"kwargs[{name!r}]")
+        if not isinstance(name, str):
+            raise TypeError(f"keyword arguments are named by strings, not by {name!r}")
+        try:
+            into = request.kwargs[name]
+        except UnicodeEncodeError:
+            raise ValueError(f"{name[:80]!a}: a name is Unicode text without surrogates") from None
+        encode(value, into, path=f"kwargs[{name!r}]")
     data = request.SerializeToString()
     if len(data) > max_message:
         raise too_large(len(data), max_message)
@@ -185,9 +98,22 @@ def too_large(size: int, limit: int) -> CallgateError:
     )
 
 
+def response_of(kind: type[Any], data: bytes) -> Any:
+    """A response message from its bytes.
+
+    Raises:
+        ServerFault: if it is none: whatever answers there is no Callgate server.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        name = kind.DESCRIPTOR.full_name
+        raise ServerFault(f"the answer is no {name}; is it a Callgate server?", code="INTERNAL") from None
+
+
 def decode_response(data: bytes) -> Any:
     """The value in a serialized CallFunctionResponse."""
-    return decode(pb.CallFunctionResponse.FromString(data).value)
+    return decode(response_of(pb.CallFunctionResponse, data).value)
 
 
 def health_request(service: str) -> bytes:
@@ -202,15 +128,41 @@ def health_request(service: str) -> bytes:
 def health_status(data: bytes) -> str:
     """The status in a serialized HealthCheckResponse: one enum with number 1."""
     names = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
-    status = pb.ListFunctionsRequest.FromString(data).page_size
+    # An enum and an int32 look the same on the wire; proto3 leaves 0 out.
+    status = response_of(pb.ListFunctionsRequest, data).page_size
     return names[status] if 0 <= status < len(names) else "UNKNOWN"
 
 
-def error_of(error: grpc.RpcError) -> CallgateError:
+def seconds_of(timeout: Any, default: float | None) -> float | None:
+    """A call's timeout, as gRPC takes it.
+
+    Args:
+        timeout: what the caller said; None for the default.
+        default: the connection's.
+
+    Returns:
+        Seconds; None for no limit.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is negative or NaN.
+    """
+    if timeout is None:
+        return default
+    if not isinstance(timeout, Real) or isinstance(timeout, bool):
+        raise TypeError(f"timeout is a number of seconds or None, not {type(timeout).__name__}")
+    seconds = float(timeout)
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"timeout is {seconds:g}; 0 or more seconds is right, or None for no limit")
+    return seconds if seconds < _FOREVER else None
+
+
+def error_of(error: grpc.RpcError, connection: Connection) -> CallgateError:
     """The exception to raise for a failed RPC: from its rich status if it has one, else from its code.
 
     Args:
         error: what grpc or grpc.aio raised.
+        connection: what it came over.
 
     Returns:
         A RemoteError or GateError.
@@ -218,18 +170,54 @@ def error_of(error: grpc.RpcError) -> CallgateError:
     trailing = {str(key): value for key, value in (error.trailing_metadata() or ())}
     rich = trailing.get("grpc-status-details-bin")
     call_id = str(trailing.get("callgate-call-id", ""))
+    code = error.code()
+    name = code.name if code is not None else "UNKNOWN"
+    number = STATUS_CODES.get(name, 2)
     if isinstance(rich, bytes):
         status = Status()
         try:
             status.ParseFromString(rich)
-            return error_from_status(status, call_id=call_id)
         except DecodeError:
             pass  # not from Callgate: the code has to do
-    code = error.code()
-    name = code.name if code is not None else "UNKNOWN"
+        else:
+            if status.code == number:  # else somebody on the way, a proxy, changed the answer: the code counts
+                return error_from_status(status, call_id=call_id)
     details = error.details() or name
     if name == "DEADLINE_EXCEEDED":
         details = "the deadline passed before an answer came"
-    return error_from_status(Status(code=STATUS_CODES.get(name, 2), message=details), call_id=call_id)
+    elif name == "UNAVAILABLE":
+        details = connection.unreachable(details)
+    return error_from_status(Status(code=number, message=details), call_id=call_id)
 
 
+def closed() -> RuntimeError:
+    """The error of a call on a closed Gate."""
+    return RuntimeError("this Gate is closed")
+
+
+def closed_midway() -> Cancelled:
+    """The error of a call whose Gate was closed while it was on its way."""
+    return Cancelled("this Gate was closed while the call was on its way; the function may have run", code="CANCELLED")
+
+
+def no_place(in_flight: int) -> DeadlineExceeded:
+    """The error of a call whose deadline passed before one of the Gate's places was free."""
+    return DeadlineExceeded(
+        f"the deadline passed while the call waited in this client, which has {in_flight} on their way at once "
+        "(in_flight); it never started",
+        code="DEADLINE_EXCEEDED",
+        reason="EXPIRED_IN_QUEUE",
+    )
+
+
+def no_forks(made_in: int) -> RuntimeError:
+    """The error of a Gate that is used in a forked child, where gRPC's threads and connections do not exist."""
+    return RuntimeError(
+        f"this Gate was made in process {made_in} and this is a fork of it, process {os.getpid()}: gRPC does not survive "
+        'a fork; connect in the child, or start it with multiprocessing\'s "spawn" or "forkserver"'
+    )
+
+
+def no_copies() -> TypeError:
+    """The error of pickling or copying a Gate."""
+    return TypeError("a Gate is a connection: it can be neither pickled nor copied; connect where it is needed")

@@ -1,26 +1,40 @@
-"""The synchronous client: a Gate is one connection, safe to share between threads."""
+"""The synchronous client: a Gate is one connection, safe to share between threads.
+
+call ──▶ encode ──▶ a place (at most `in_flight` at once) ──▶ gRPC ──▶ decode, or the error
+         all on the calling thread; what the asyncio client does too is in _connection.py and _wire.py
+"""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 
+from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, greet
 from callgate._info import FunctionInfo, ParameterInfo, function_info
 from callgate._wire import (
-    DEFAULT_MAX_MESSAGE,
-    Connection,
+    HEALTH_CHECK,
     call_request,
+    closed,
+    closed_midway,
     decode_response,
     error_of,
     health_request,
     health_status,
     method,
+    no_copies,
+    no_forks,
+    no_place,
+    response_of,
+    seconds_of,
 )
-from callgate.errors import FunctionNotFound, Unavailable
+from callgate.context import calling
+from callgate.errors import FunctionNotFound
 from callgate.v1 import function_service_pb2 as pb
 
 __all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "connect"]
@@ -32,12 +46,13 @@ def connect(
     timeout: float | None = None,
     wait: float | None = 5.0,
     tls: bool | None = None,
-    ca: str | os.PathLike[str] | bytes | None = None,
-    certificate: str | os.PathLike[str] | bytes | None = None,
-    key: str | os.PathLike[str] | bytes | None = None,
+    ca: Pem | None = None,
+    certificate: Pem | None = None,
+    key: Pem | None = None,
     token: str | None = None,
     server_name: str | None = None,
     max_message: int = DEFAULT_MAX_MESSAGE,
+    in_flight: int = DEFAULT_IN_FLIGHT,
     options: Sequence[tuple[str, Any]] = (),
 ) -> Gate:
     """Connect to a Callgate server.
@@ -53,14 +68,18 @@ def connect(
         token: a bearer token; None for $CALLGATE_TOKEN, "" for none.
         server_name: the name to expect in the server's certificate, where it is not the target's.
         max_message: the largest message to send or take, bytes; as the server's `limits.message`.
+        in_flight: how many calls may be on their way at once; more wait in this client for their turn. Calls made from
+            inside a served function do not wait: what they would wait for may be waiting for them.
         options: further gRPC channel options.
 
     Returns:
         A Gate; use it in a `with` statement, or close it.
 
     Raises:
-        Unavailable: if there is no server within `wait` seconds.
+        Unavailable: if there is no server within `wait` seconds, or TLS does not work out, and why.
+        Unauthenticated: if the server wants a token, or another one.
         ValueError: if the arguments contradict each other, or a file cannot be read.
+        TypeError: if an argument is of the wrong type.
     """
     return Gate(
         Connection.make(
@@ -72,6 +91,7 @@ def connect(
             token=token,
             server_name=server_name,
             max_message=max_message,
+            in_flight=in_flight,
             options=options,
         ),
         timeout=timeout,
@@ -83,8 +103,12 @@ class Gate:
     """A connection to a server; made by `connect`. All methods may be called from any thread."""
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, wait: float | None = None) -> None:
+        self._timeout = seconds_of(timeout, None)
+        wait = seconds_of(wait, None)
         self._connection = connection
-        self._timeout = timeout
+        self._closed = False
+        self._process = os.getpid()
+        self._places = threading.BoundedSemaphore(connection.in_flight)
         if connection.credentials is not None:
             self._channel = grpc.secure_channel(connection.target, connection.credentials, connection.options)
         else:
@@ -94,19 +118,31 @@ class Gate:
         self._call_function = unary(method("CallFunction"), _registered_method=True)
         self._list_functions = unary(method("ListFunctions"), _registered_method=True)
         self._get_function = unary(method("GetFunction"), _registered_method=True)
+        self._check_health = unary(HEALTH_CHECK, _registered_method=True)
         if wait is not None:
-            self._wait(wait)
+            self._greet(wait)
 
-    def _wait(self, seconds: float) -> None:
+    def _greet(self, seconds: float) -> None:
+        plan = greet(self._connection, seconds)
+        attempt = next(plan)
         try:
-            grpc.channel_ready_future(self._channel).result(timeout=seconds)
-        except grpc.FutureTimeoutError:
+            while True:
+                error: grpc.RpcError | None = None
+                try:
+                    self._check_health(
+                        b"",
+                        timeout=attempt.timeout,
+                        wait_for_ready=attempt.patient,
+                        metadata=self._connection.metadata(),
+                    )
+                except grpc.RpcError as failed:
+                    error = failed
+                attempt = plan.send(error)
+        except StopIteration:
+            pass
+        except BaseException:
             self.close()
-            raise Unavailable(
-                f"no server answers at {self._connection.target} within {seconds:g} s: is it running there "
-                f"(`callgate serve`), and does it speak {'TLS' if self._connection.credentials else 'plain text'}?",
-                code="UNAVAILABLE",
-            ) from None
+            raise
 
     def call(self, module: str, function: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         """Call a function.
@@ -126,6 +162,7 @@ class Gate:
             RemoteError: if it raised; also an instance of the builtin exception it raised.
             GateError: if it could not be reached.
             ValueFormError: if an argument has no Value form.
+            RuntimeError: if this Gate is closed, or was made before a fork.
         """
         return self.call_with(module, function, args, kwargs, timeout=timeout)
 
@@ -139,8 +176,30 @@ class Gate:
         timeout: float | None = None,
     ) -> Any:
         """As `call`, with the arguments as a sequence and a mapping."""
-        data = call_request(module, function, args, kwargs or {}, self._connection.max_message)
-        return decode_response(self._unary(self._call_function, data, timeout))
+        seconds = seconds_of(timeout, self._timeout)
+        data = call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message)
+        if calling():  # from inside a served call: those that hold the places may wait for this one
+            return decode_response(self._unary(self._call_function, data, seconds))
+        places = self._places
+        if not places.acquire(blocking=False):
+            seconds = self._wait_for_place(seconds)
+        try:
+            answer = self._unary(self._call_function, data, seconds)
+        finally:
+            places.release()
+        return decode_response(answer)
+
+    def _wait_for_place(self, seconds: float | None) -> float | None:
+        """Take a place once there is one; what is left of the timeout then."""
+        self._check_usable()
+        if seconds is None:
+            self._places.acquire()
+            return None
+        deadline = time.monotonic() + seconds
+        # Beyond TIMEOUT_MAX locks refuse to wait; nobody waits so long.
+        if not self._places.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+            raise no_place(self._connection.in_flight)
+        return max(0.0, deadline - time.monotonic())
 
     def module(self, name: str) -> Module:
         """A module whose attributes are its functions: `gate.module("math").sqrt(16.0)`."""
@@ -156,14 +215,14 @@ class Gate:
         Returns:
             Functions by module and name.
         """
-        return list(self._functions(module, timeout))
+        return list(self._functions(module, seconds_of(timeout, self._timeout)))
 
-    def _functions(self, module: str, timeout: float | None) -> Iterator[FunctionInfo]:
+    def _functions(self, module: str, seconds: float | None) -> Iterator[FunctionInfo]:
         token = ""
         while True:
             request = pb.ListFunctionsRequest(module=module, page_token=token)
-            data = self._unary(self._list_functions, request.SerializeToString(), timeout)
-            response = pb.ListFunctionsResponse.FromString(data)
+            data = self._unary(self._list_functions, request.SerializeToString(), seconds)
+            response = response_of(pb.ListFunctionsResponse, data)
             yield from map(function_info, response.functions)
             token = response.next_page_token
             if not token:
@@ -176,8 +235,8 @@ class Gate:
             FunctionNotFound: if there is none for this client.
         """
         request = pb.GetFunctionRequest(module=module, function=function)
-        data = self._unary(self._get_function, request.SerializeToString(), timeout)
-        return function_info(pb.GetFunctionResponse.FromString(data).function)
+        data = self._unary(self._get_function, request.SerializeToString(), seconds_of(timeout, self._timeout))
+        return function_info(response_of(pb.GetFunctionResponse, data).function)
 
     def health(self, service: str = "", *, timeout: float | None = None) -> str:
         """Ask the standard health service.
@@ -189,41 +248,49 @@ class Gate:
         Returns:
             "SERVING", "NOT_SERVING", "UNKNOWN" or "SERVICE_UNKNOWN".
         """
-        rpc = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+        seconds = seconds_of(timeout, self._timeout)
         try:
-            return health_status(self._unary(rpc, health_request(service), timeout))
+            return health_status(self._unary(self._check_health, health_request(service), seconds))
         except FunctionNotFound:  # what the health protocol answers for a service it does not know
             return "SERVICE_UNKNOWN"
 
-    def _unary(self, rpc: Callable[..., bytes], data: bytes, timeout: float | None) -> bytes:
+    def _unary(self, rpc: Callable[..., bytes], data: bytes, seconds: float | None) -> bytes:
+        self._check_usable()
         try:
-            return rpc(
-                data,
-                timeout=self._timeout if timeout is None else timeout,
-                metadata=self._connection.metadata(),
-            )
+            return rpc(data, timeout=seconds, metadata=self._connection.metadata())
         except grpc.RpcError as error:
-            failure = error_of(error)
+            midway = self._closed and error.code() is grpc.StatusCode.CANCELLED
+            failure = closed_midway() if midway else error_of(error, self._connection)
         except ValueError:
-            if not self._closed:
+            if not self._closed:  # closed between the check and the call
                 raise
-            raise RuntimeError("this Gate is closed") from None
+            raise closed() from None
         raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
 
-    _closed = False
+    def _check_usable(self) -> None:
+        if self._process != os.getpid():
+            raise no_forks(self._process)
+        if self._closed:
+            raise closed()
 
     def close(self) -> None:
-        """Close the connection; calls in flight are cancelled."""
+        """Close the connection; calls in flight are cancelled and raise Cancelled. Closing again does nothing."""
+        if self._process != os.getpid():
+            return  # the connection is the parent's
         self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Gate:
+        self._check_usable()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise no_copies()
 
     def __repr__(self) -> str:
         return f"<Gate to {self._connection.target}{', closed' if self._closed else ''}>"

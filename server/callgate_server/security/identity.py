@@ -12,16 +12,19 @@ from typing import Any
 
 import grpc
 import structlog
-
 from callgate.failures import gate_failure
+
 from callgate_server.security.tokens import TokenTable
 
-__all__ = ["ANONYMOUS", "TokenInterceptor", "identity_of"]
+__all__ = ["ANONYMOUS", "UNNAMED", "TokenInterceptor", "identity_of"]
 
 audit = structlog.get_logger("callgate.audit")
 
 #: Who calls where nobody is asked.
 ANONYMOUS = "anonymous"
+
+#: Who calls with a client certificate that has no name in it.
+UNNAMED = "certificate"
 
 # Set in the RPC's own context, in which grpcio runs both interceptors and handler.
 _token_identity: ContextVar[str | None] = ContextVar("callgate_token_identity", default=None)
@@ -31,14 +34,25 @@ def identity_of(context: grpc.ServicerContext) -> str:
     """Who makes an RPC.
 
     Returns:
-        The token's name; else the client certificate's common name; else "anonymous".
+        The token's name; else the client certificate's common name or, without one, its first alternative name (a
+        SPIFFE id, a host name); else "anonymous".
     """
     name = _token_identity.get()
     if name is not None:
         return name
-    auth: dict[str, Any] = context.auth_context()
-    names = auth.get("x509_common_name") if auth else None
-    return names[0].decode("utf-8", "replace") if names else ANONYMOUS
+    auth: dict[str, Any] = context.auth_context() or {}
+    for key in ("x509_common_name", "x509_subject_alternative_name"):
+        for value in auth.get(key, ()):
+            if value:
+                return _printable(value)
+    # An authority that signs nameless certificates: known, but nobody in particular.
+    return UNNAMED if "x509_pem_cert" in auth else ANONYMOUS
+
+
+def _printable(name: bytes) -> str:
+    """A certificate's name as text that is one line in a log; whatever is not printable is escaped."""
+    text = name.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 class TokenInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc's stubs leave its base as Any
@@ -66,13 +80,12 @@ class TokenInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc's 
         self._refuse = grpc.stream_stream_rpc_method_handler(unauthenticated)
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
-        """Pass the RPC on if its token is known."""
-        for key, value in details.invocation_metadata:
-            if key == "authorization":
-                scheme, _, token = str(value).partition(" ")
-                name = self._tokens.identify(token.strip()) if scheme.lower() == "bearer" else None
-                if name is None:
-                    break
+        """Pass the RPC on if its token is known; two of them are no token (RFC 9110 allows one such field)."""
+        given = [value for key, value in details.invocation_metadata if key == "authorization"]
+        if len(given) == 1:
+            scheme, _, token = str(given[0]).partition(" ")
+            name = self._tokens.identify(token.strip(" ")) if scheme.lower() == "bearer" else None
+            if name is not None:
                 _token_identity.set(name)
                 return continuation(details)
         return self._refuse

@@ -80,5 +80,3 @@ class Transport(Protocol):
     def stop(self, grace: float) -> None:
         """Take no new RPCs, let the others end for `grace` seconds, then cut them off."""
         ...
-
-

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
+import structlog
+from callgate._tls import PairError, check_authorities, check_pair
 from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -20,8 +22,14 @@ from callgate_server.transports.base import Credentials, TransportFailed, Transp
 
 __all__ = ["GrpcioTransport"]
 
+log = structlog.get_logger("callgate.transport")
+
 #: Threads for health and reflection, which must not wait behind calls, nor calls behind idle reflection streams.
 _ADMINISTRATION_THREADS = 4
+
+#: Requests that may wait for a thread to look at them. Arbitrary: several times a flood of 8,000. The channel arguments
+#: are gRPC's own but in no public header (grpc#34782): should they go away, a test of the flood notices.
+_MAX_PENDING = 32_768
 
 
 class GrpcioTransport:
@@ -58,6 +66,10 @@ class GrpcioTransport:
                 ("grpc.max_send_message_length", limit + 1024),
                 # Off: a second server on the port must fail, not share it.
                 ("grpc.so_reuseport", 0),
+                # A flood on one connection is taken in and answered, call by call, by the admission limit; beyond gRPC's
+                # own 1,000 and 3,000 waiting requests it would answer CANCELLED, which clients take for their own doing.
+                ("grpc.server.max_pending_requests", _MAX_PENDING),
+                ("grpc.server.max_pending_requests_hard_limit", 2 * _MAX_PENDING),
                 # Clients that ping an idle connection to keep it through a NAT are welcome, every 10 s at most.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -188,19 +200,19 @@ _CYGRPC_CODES = _cygrpc_codes()
 
 
 def _server_credentials(files: Credentials) -> grpc.ServerCredentials:
-    client_ca = _read(files.client_ca, "client CA") if files.client_ca is not None else None
+    # gRPC would say no more than that it cannot bind, so the files are tried first.
+    try:
+        check_pair(files.certificate, files.key)
+        if files.client_ca is not None:
+            check_authorities(files.client_ca)
+    except PairError as error:
+        raise TransportFailed(f"TLS: {error}") from None
+    if files.key.stat().st_mode & stat.S_IROTH:
+        # Not refused: this is how container platforms mount secrets.
+        log.warning("every user of this machine can read the TLS key", key=str(files.key))
+    client_ca = files.client_ca.read_bytes() if files.client_ca is not None else None
     return grpc.ssl_server_credentials(
-        [(_read(files.key, "key"), _read(files.certificate, "certificate"))],
+        [(files.key.read_bytes(), files.certificate.read_bytes())],
         root_certificates=client_ca,
         require_client_auth=client_ca is not None,
     )
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TransportFailed(f"the TLS {what} {path} cannot be read: {error.strerror}") from None
-    if b"-----BEGIN" not in data:
-        raise TransportFailed(f"the TLS {what} {path} is not PEM (no '-----BEGIN' line)")
-    return data
