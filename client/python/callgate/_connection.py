@@ -114,8 +114,9 @@ class Connection:
         if not secure and server_name is not None:
             raise ValueError("server_name is the name in the server's certificate: it needs tls=True, or a ca")
         for name, number in (("max_message", max_message), ("in_flight", in_flight)):
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise TypeError(f"{name} is a whole number, not {type(number).__name__}")
+            kind: type = type(number)
+            if not issubclass(kind, int) or kind is bool:
+                raise TypeError(f"{name} is a whole number, not {kind.__name__}")
             if number < 1:
                 raise ValueError(f"{name} is {number}; 1 or more is right")
         made: list[tuple[str, Any]] = [

@@ -1,4 +1,4 @@
-"""What the synchronous and the asyncio client share of a call: requests, answers, deadlines, errors. No I/O of its own."""
+"""What the synchronous and the asyncio client share of a call: requests, answers, deadlines, errors. No I/O."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def method(name: str) -> str:
     return f"/{SERVICE}/{name}"
 
 
-def call_request(module: str, function: str, args: Sequence[Any], kwargs: Mapping[str, Any], max_message: int) -> bytes:
+def call_request(module: Any, function: Any, args: Sequence[Any], kwargs: Mapping[Any, Any], max_message: int) -> bytes:
     """A serialized CallFunctionRequest.
 
     Raises:
@@ -167,10 +167,11 @@ def error_of(error: grpc.RpcError, connection: Connection) -> CallgateError:
     Returns:
         A RemoteError or GateError.
     """
-    trailing = {str(key): value for key, value in (error.trailing_metadata() or ())}
+    metadata: Any = error.trailing_metadata()  # the stubs' pairs are no tuples
+    trailing = {str(key): value for key, value in metadata or ()}
     rich = trailing.get("grpc-status-details-bin")
     call_id = str(trailing.get("callgate-call-id", ""))
-    code = error.code()
+    code: grpc.StatusCode | None = error.code()
     name = code.name if code is not None else "UNKNOWN"
     number = STATUS_CODES.get(name, 2)
     if isinstance(rich, bytes):
@@ -213,8 +214,8 @@ def no_place(in_flight: int) -> DeadlineExceeded:
 def no_forks(made_in: int) -> RuntimeError:
     """The error of a Gate that is used in a forked child, where gRPC's threads and connections do not exist."""
     return RuntimeError(
-        f"this Gate was made in process {made_in} and this is a fork of it, process {os.getpid()}: gRPC does not survive "
-        'a fork; connect in the child, or start it with multiprocessing\'s "spawn" or "forkserver"'
+        f"this Gate was made in process {made_in} and this is a fork of it, process {os.getpid()}: gRPC does not "
+        'survive a fork; connect in the child, or start it with multiprocessing\'s "spawn" or "forkserver"'
     )
 
 

@@ -3,7 +3,7 @@
     async with callgate.aio.connect("localhost:50051") as gate:
         await gate.call("math", "sqrt", 16.0)      # 4.0
 
-Requests, answers, deadlines and errors are made where the synchronous client makes them, in _connection.py and _wire.py.
+Requests, answers, deadlines and errors are made where the synchronous client makes them: _connection.py and _wire.py.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def connect(
 
 
 class Gate:
-    """A connection to a server; made by `connect`. It belongs to the event loop that entered, awaited or first used it."""
+    """A connection to a server; made by `connect`. It belongs to the event loop that first entered or used it."""
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, wait: float | None = None) -> None:
         self._timeout = seconds_of(timeout, None)

@@ -114,7 +114,8 @@ class Gate:
         else:
             self._channel = grpc.insecure_channel(connection.target, connection.options)
         # Bytes in and out: values are converted here, in the calling thread, where errors belong to the call.
-        unary = self._channel.unary_unary
+        # Registered methods save a look-up by name on every call; the stubs do not know them.
+        unary: Any = self._channel.unary_unary
         self._call_function = unary(method("CallFunction"), _registered_method=True)
         self._list_functions = unary(method("ListFunctions"), _registered_method=True)
         self._get_function = unary(method("GetFunction"), _registered_method=True)

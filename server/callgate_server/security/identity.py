@@ -6,7 +6,7 @@ client certificates only, TLS has turned strangers away and the certificate name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -40,7 +40,7 @@ def identity_of(context: grpc.ServicerContext) -> str:
     name = _token_identity.get()
     if name is not None:
         return name
-    auth: dict[str, Any] = context.auth_context() or {}
+    auth: Mapping[str, Any] = context.auth_context() or {}  # lists of bytes, whatever the stubs say
     for key in ("x509_common_name", "x509_subject_alternative_name"):
         for value in auth.get(key, ()):
             if value:
@@ -55,7 +55,7 @@ def _printable(name: bytes) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
-class TokenInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc's stubs leave its base as Any
+class TokenInterceptor(grpc.ServerInterceptor):
     """Lets RPCs with a known bearer token pass (RFC 6750, section 2.1).
 
     Args:
@@ -77,7 +77,7 @@ class TokenInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc's 
             refuse(context, failure.status)
             yield b""  # never reached: makes this a generator
 
-        self._refuse = grpc.stream_stream_rpc_method_handler(unauthenticated)
+        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(unauthenticated)
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         """Pass the RPC on if its token is known; two of them are no token (RFC 9110 allows one such field)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 
@@ -50,7 +50,7 @@ class TransportOptions:
 class Transport(Protocol):
     """A server of gRPC over some HTTP/2 implementation."""
 
-    def start(self, services: Mapping[str, Mapping[str, grpc.RpcMethodHandler]]) -> str:
+    def start(self, services: Mapping[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]]) -> str:
         """Listen and serve.
 
         Args:

@@ -52,11 +52,13 @@ class GrpcioTransport:
         asks = options.tokens is not None or (options.credentials is not None and options.credentials.client_ca)
         self.identity_of: Callable[[grpc.ServicerContext], str] = identity_of if asks else lambda context: ANONYMOUS
 
-    def start(self, services: Mapping[str, Mapping[str, grpc.RpcMethodHandler]]) -> str:
+    def start(self, services: Mapping[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]]) -> str:
         """Listen and serve. See `Transport.start`."""
         options = self._options
         limit = options.max_message_bytes
-        interceptors = [TokenInterceptor(options.tokens, fail)] if options.tokens is not None else []
+        interceptors: list[grpc.ServerInterceptor] = (
+            [TokenInterceptor(options.tokens, fail)] if options.tokens is not None else []
+        )
         server = self._server = grpc.server(
             self._pool,
             interceptors=interceptors,
@@ -66,8 +68,8 @@ class GrpcioTransport:
                 ("grpc.max_send_message_length", limit + 1024),
                 # Off: a second server on the port must fail, not share it.
                 ("grpc.so_reuseport", 0),
-                # A flood on one connection is taken in and answered, call by call, by the admission limit; beyond gRPC's
-                # own 1,000 and 3,000 waiting requests it would answer CANCELLED, which clients take for their own doing.
+                # A flood on one connection is taken in and answered, call by call, by the admission limit; beyond its
+                # own 1,000 and 3,000 waiting requests gRPC would answer CANCELLED, as if clients had done it.
                 ("grpc.server.max_pending_requests", _MAX_PENDING),
                 ("grpc.server.max_pending_requests_hard_limit", 2 * _MAX_PENDING),
                 # Clients that ping an idle connection to keep it through a NAT are welcome, every 10 s at most.
@@ -189,7 +191,7 @@ class _GrpcioCaller:
 
 def _cygrpc_codes() -> dict[int, Any]:
     try:
-        from grpc._cython import cygrpc
+        from grpc._cython import cygrpc  # type: ignore[attr-defined]  # private, and compiled
     except ImportError:
         return {}
     codes = (getattr(cygrpc.StatusCode, code.name.lower(), None) for code in grpc.StatusCode)
