@@ -33,6 +33,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_WRONG_METHOD: _ClassVar[ErrorReason]
     ERROR_REASON_LIMIT_EXCEEDED: _ClassVar[ErrorReason]
     ERROR_REASON_PERMISSION_DENIED: _ClassVar[ErrorReason]
+    ERROR_REASON_RELOAD_FAILED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_FUNCTION_NOT_FOUND: ErrorReason
 ERROR_REASON_UNAUTHENTICATED: ErrorReason
@@ -56,6 +57,7 @@ ERROR_REASON_QUARANTINED: ErrorReason
 ERROR_REASON_WRONG_METHOD: ErrorReason
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason
 ERROR_REASON_PERMISSION_DENIED: ErrorReason
+ERROR_REASON_RELOAD_FAILED: ErrorReason
 
 class PythonException(_message.Message):
     __slots__ = ("type", "module", "qualname", "message", "args", "args_omitted", "notes", "frames", "cause", "context", "suppress_context", "exceptions", "builtin_bases", "truncated", "attributes")
