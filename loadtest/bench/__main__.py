@@ -28,9 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of: {', '.join(found)}")
     parser.add_argument("--table", action="store_true", help="measure nothing; make README's table from the results")
-    parser.add_argument(
-        "--output", type=Path, default=RESULTS, help="the results' file; README follows only the default"
-    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the results; README follows only the default")
     parser.add_argument("--report-only", action="store_true", help="exit code 0 also where a figure is not met")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(found))
