@@ -6,9 +6,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
+from google.rpc.status_pb2 import Status
+
 from callgate.context import CallContext
 from callgate.v1.function_service_pb2 import CallFunctionRequest
-from google.rpc.status_pb2 import Status
 
 __all__ = ["Call", "Caller", "NobodyWaits", "new_call_id"]
 

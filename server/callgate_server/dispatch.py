@@ -1,7 +1,7 @@
 """The only way to a function, whichever RPC asked: resolve, admit, run, account for it.
 
-    servicer ──▶ Dispatcher.call ──▶ registry.resolve ──▶ admission ──▶ executor.call ──▶ …
-                 knows the identity, the deadline, the id and the chain of the call
+servicer ──▶ Dispatcher.call ──▶ registry.resolve ──▶ admission ──▶ executor.call ──▶ …
+             knows the identity, the deadline, the id and the chain of the call
 """
 
 from __future__ import annotations
@@ -147,6 +147,12 @@ class Dispatcher:
             {"size": str(size), "limit": str(self._max_response_bytes)},
         )
 
+    def replace(self, registry: Registry, executors: Mapping[str, Executor]) -> None:
+        """Take calls from now on to these; executors that are no longer named are kept for calls on their way."""
+        with self._state:
+            self.executors = {**self.executors, **executors}
+            self.registry = registry
+
     @property
     def admitted(self) -> int:
         """How many calls are on their way now."""
@@ -181,4 +187,3 @@ def internal_failure(call_id: str) -> CallFailed:
     return gate_failure(
         "INTERNAL", f"internal error; the server's log has the details under call {call_id}", {"call_id": call_id}
     )
-

@@ -144,9 +144,7 @@ class Invoker:
             problem = _mismatch(function, args, kwargs)
             if problem:
                 return problem
-        return CallFailed(
-            exception_status(error, traceback=self.traceback, call_id=context.id, hide=_OWN_FILES)
-        )
+        return CallFailed(exception_status(error, traceback=self.traceback, call_id=context.id, hide=_OWN_FILES))
 
 
 _HINTS: dict[type, str] = {

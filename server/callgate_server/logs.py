@@ -39,4 +39,6 @@ def configure_logs(level: str, format: Literal["auto", "text", "json"]) -> None:
         cache_logger_on_first_use=True,
     )
     # Libraries' own loggers (grpc's among them).
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )

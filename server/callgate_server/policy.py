@@ -7,25 +7,30 @@ it was found: a module that imports `os.system` does not launder it.
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
 import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Pattern", "PolicyError", "parse_pattern", "public_functions", "refuse_unsafe"]
+from callgate_server.loading import load_module
+
+__all__ = ["Pattern", "PolicyError", "functions_of", "parse_pattern", "public_functions", "refuse_unsafe"]
 
 #: Modules whose functions run code, reach files, processes, memory or the interpreter itself. Never exposed as a
 #: pattern, and one by one only with --allow-unsafe; builtins' safe functions may be named one by one.
 SHELL_MODULES = frozenset(
     """
-    _ctypes _io _pickle _sqlite3 _posixsubprocess _socket _thread _winapi asyncio.subprocess bdb builtins cProfile cffi cloudpickle code
-    codeop concurrent.interpreters ctypes dbm dill dis doctest ensurepip faulthandler fileinput ftplib gc getpass glob http.client http.server imp importlib inspect io
-    joblib linecache logging.config marshal mmap multiprocessing nt nturl2path os pathlib pdb pickle pickletools pip pkgutil posix
-    posixpath ntpath profile pty pydoc readline runpy sched select shelve shutil signal site smtplib socket socketserver sqlite3 ssl
-    subprocess sys sysconfig tarfile tempfile threading timeit trace tracemalloc urllib.request venv webbrowser winreg xmlrpc
-    zipapp zipfile zipimport _interpreters _xxsubinterpreters _testcapi
-    callgate callgate_server
+    _ctypes _interpreters _io _pickle _posixsubprocess _socket _sqlite3 _testcapi _thread _winapi _xxsubinterpreters
+    asyncio.subprocess bdb builtins cProfile callgate callgate_server cffi cloudpickle code codeop
+    concurrent.interpreters ctypes dbm dill dis doctest ensurepip faulthandler fileinput ftplib gc getpass glob
+    http.client http.server imp importlib inspect io joblib linecache logging.config marshal mmap multiprocessing nt
+    ntpath nturl2path os pathlib pdb pickle pickletools pip pkgutil posix posixpath profile pty pydoc pyexpat readline
+    runpy sched select shelve shutil signal site smtplib socket socketserver sqlite3 ssl subprocess sys sysconfig
+    tarfile tempfile threading timeit trace tracemalloc urllib.request venv webbrowser winreg xmlrpc zipapp zipfile
+    zipimport
     """.split()
 )
 
@@ -96,8 +101,10 @@ def refuse_unsafe(pattern: Pattern, target: Callable[..., Any] | None = None) ->
     """
     if pattern.function is None:
         if _is_shell(pattern.module):
-            hint = "name single functions, e.g. 'builtins.len'" if pattern.module == "builtins" else (
-                "write a function of your own that does the one thing callers need, and expose that"
+            hint = (
+                "name single functions, e.g. 'builtins.len'"
+                if pattern.module == "builtins"
+                else ("write a function of your own that does the one thing callers need, and expose that")
             )
             raise PolicyError(f"{pattern} would expose a shell in disguise; {hint}")
         return
@@ -153,6 +160,49 @@ def public_functions(module: types.ModuleType) -> dict[str, Callable[..., Any]]:
 def _is_function(value: object) -> bool:
     if inspect.isfunction(value) or inspect.isbuiltin(value):
         return True
-    # functools.lru_cache, singledispatch and compiled (Cython) functions: callables that are neither classes nor modules
-    # and say where they live.
+    # functools.lru_cache, singledispatch and compiled (Cython) functions: callables that are no classes and say where
+    # they live.
     return callable(value) and not inspect.isclass(value) and isinstance(getattr(value, "__qualname__", None), str)
+
+
+def functions_of(pattern: Pattern, *, allow_unsafe: bool = False) -> dict[str, Callable[..., Any]]:
+    """Import a pattern's module and find the functions that it exposes.
+
+    Args:
+        pattern: the pattern.
+        allow_unsafe: whether it may name what can run code.
+
+    Returns:
+        Functions by name, at least one.
+
+    Raises:
+        PolicyError: if it exposes nothing, or something dangerous.
+        ModuleFailed: if the module cannot be imported.
+    """
+    if not allow_unsafe:
+        refuse_unsafe(pattern)  # before the import: importing runs code
+    module = load_module(pattern.module)
+    if pattern.function is None:
+        found = public_functions(module)
+        if not found:
+            raise PolicyError(
+                f"{pattern} exposes nothing: {pattern.module} defines no public function "
+                "(a leading underscore, an __all__ without it, or an import from elsewhere makes one private)"
+            )
+        return found
+    target = vars(module).get(pattern.function)
+    if target is None or not callable(target):
+        raise PolicyError(_no_such(pattern, module, target))
+    if not allow_unsafe:
+        refuse_unsafe(pattern, target)
+    return {pattern.function: target}
+
+
+def _no_such(pattern: Pattern, module: types.ModuleType, target: object) -> str:
+    if target is not None:
+        return f"{pattern} is not callable: it is a {type(target).__name__}"
+    if hasattr(module, "__path__") and importlib.util.find_spec(f"{pattern.module}.{pattern.function}"):
+        return f"{pattern.module} has no function {pattern.function}; it is a module: write '{pattern}.*'"
+    near = difflib.get_close_matches(pattern.function or "", list(vars(module)), n=1)
+    hint = f"; did you mean {pattern.module}.{near[0]}?" if near else ""
+    return f"{pattern.module} has no {pattern.function}{hint}"

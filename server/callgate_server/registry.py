@@ -7,39 +7,19 @@ from __future__ import annotations
 
 import difflib
 import functools
-import importlib
-import importlib.util
-import inspect
-import sys
-import traceback
-import types
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, Protocol
 
 from callgate.failures import CallFailed, gate_failure
-from callgate.v1 import function_pb2 as pb
-from callgate_server.policy import Pattern, PolicyError, parse_pattern, public_functions, refuse_unsafe
+from callgate_server.inspection import FunctionFacts, inspect_function, kind_of
+from callgate_server.loading import ModuleFailed
+from callgate_server.policy import Pattern, PolicyError, functions_of, parse_pattern
 
-__all__ = ["Exposed", "ExposureRule", "ModuleFailed", "Registry", "load_file"]
+__all__ = ["Elsewhere", "Exposed", "ExposureRule", "ModuleFailed", "OneExecutor", "Registry", "Router"]
 
 #: Names longer than this are refused before anything is done with them; longer than any in use.
 MAX_NAME = 512
-
-
-class ModuleFailed(Exception):
-    """A module to be exposed could not be imported.
-
-    Args:
-        module: its name or file.
-        trace: the traceback, ready to print, without the importer's own frames.
-    """
-
-    def __init__(self, module: str, trace: str) -> None:
-        super().__init__(f"{module} could not be imported")
-        self.module = module
-        self.trace = trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +37,10 @@ class ExposureRule:
     timeout: float | None = None
 
 
+def _elsewhere(*args: Any, **kwargs: Any) -> NoReturn:
+    raise RuntimeError("this function can be run only by the workers of its own environment")
+
+
 @dataclass(frozen=True, eq=False)
 class Exposed:
     """One exposed function.
@@ -64,20 +48,19 @@ class Exposed:
     Attributes:
         module: the module as callers name it.
         name: the function as callers name it.
-        function: the function.
         executor: the name of the executor that runs it.
         timeout: the server's own limit on a call's time, seconds; None for none.
-        kind: what kind of function it is, a number of `callgate.v1.FunctionKind`.
+        function: the function; absent only where another environment's workers run it.
         notes: why it runs elsewhere than its rule says, if it does; may grow while executors start.
     """
 
     module: str
     name: str
-    function: Callable[..., Any] = field(repr=False)
     executor: str = "default"
     timeout: float | None = None
-    kind: int = pb.FUNCTION_KIND_PLAIN
+    function: Callable[..., Any] = field(default=_elsewhere, repr=False)
     notes: list[str] = field(default_factory=list, repr=False)
+    known: FunctionFacts | None = field(default=None, repr=False)
 
     @property
     def full_name(self) -> str:
@@ -85,12 +68,40 @@ class Exposed:
         return f"{self.module}.{self.name}"
 
     @functools.cached_property
-    def signature(self) -> inspect.Signature | None:
-        """Its signature; None for a builtin that has none."""
-        try:
-            return inspect.signature(self.function)
-        except (ValueError, TypeError):
-            return None
+    def facts(self) -> FunctionFacts:
+        """Its signature, parameters, documentation and kind."""
+        return self.known if self.known is not None else inspect_function(self.function)
+
+
+class Router(Protocol):
+    """Decides which executor runs a function: the server's settings do."""
+
+    def route(self, executor: str | None, facts: FunctionFacts) -> tuple[str, str]:
+        """An executor's name for a function whose rule names `executor` (None: none), and a note if it is another."""
+        ...
+
+    def elsewhere(self, executor: str | None) -> Elsewhere | None:
+        """How to find the functions of a rule whose executor runs them in another environment; None if it does not."""
+        ...
+
+
+#: Finds a pattern's functions where they can be imported: facts by name.
+Elsewhere = Callable[[Pattern], dict[str, FunctionFacts]]
+
+
+class OneExecutor:
+    """A router that sends everything where its rule says, or to one executor: for tests and small programs."""
+
+    def __init__(self, name: str = "default") -> None:
+        self._name = name
+
+    def route(self, executor: str | None, facts: FunctionFacts) -> tuple[str, str]:
+        """The rule's choice, or the one."""
+        return executor or self._name, ""
+
+    def elsewhere(self, executor: str | None) -> Elsewhere | None:
+        """Everything is here."""
+        return None
 
 
 class Registry:
@@ -98,7 +109,7 @@ class Registry:
 
     Args:
         rules: what to expose; the first rule that names a function decides about it.
-        default_executor: for rules that name none.
+        router: decides which executor runs each.
         allow_unsafe: whether functions that can run code may be named.
 
     Raises:
@@ -107,50 +118,40 @@ class Registry:
     """
 
     def __init__(
-        self, rules: Iterable[ExposureRule], *, default_executor: str = "default", allow_unsafe: bool = False
+        self, rules: Iterable[ExposureRule], router: Router | None = None, *, allow_unsafe: bool = False
     ) -> None:
         self._functions: dict[tuple[str, str], Exposed] = {}
         self._names: dict[str, list[str]] = {}
+        self._router = router or OneExecutor()
         for rule in rules:
             for text in rule.functions:
-                self._expose(parse_pattern(text), rule, default_executor, allow_unsafe)
+                self._expose(parse_pattern(text), rule, allow_unsafe)
         if not self._functions:
             raise PolicyError(
                 "nothing is exposed, so nobody could call anything: name a module, a function or a file, e.g. "
                 "'callgate serve math mymodule.py', or an [[expose]] table in callgate.toml"
             )
+        self._ordered = [self._functions[key] for key in sorted(self._functions)]
         for module, name in sorted(self._functions):
             self._names.setdefault(module, []).append(name)
 
-    def _expose(self, pattern: Pattern, rule: ExposureRule, default_executor: str, allow_unsafe: bool) -> None:
-        if not allow_unsafe:
-            refuse_unsafe(pattern)  # before the import: importing runs code
-        module = _import(pattern.module)
-        if pattern.function is None:
-            found = public_functions(module)
-            if not found:
-                raise PolicyError(
-                    f"{pattern} exposes nothing: {pattern.module} defines no public function "
-                    "(a leading underscore, an __all__ without it, or an import from elsewhere makes one private)"
-                )
-        else:
-            target = vars(module).get(pattern.function)
-            if target is None or not callable(target):
-                raise PolicyError(_no_such(pattern, module, target))
-            found = {pattern.function: target}
-            if not allow_unsafe:
-                refuse_unsafe(pattern, target)
-        for name, function in found.items():
-            key = (pattern.module, name)
-            if key not in self._functions:
-                self._functions[key] = Exposed(
-                    module=pattern.module,
-                    name=name,
-                    function=function,
-                    executor=rule.executor or default_executor,
-                    timeout=rule.timeout,
-                    kind=_kind(function),
-                )
+    def _expose(self, pattern: Pattern, rule: ExposureRule, allow_unsafe: bool) -> None:
+        elsewhere = self._router.elsewhere(rule.executor)
+        if elsewhere is not None:
+            for name, facts in elsewhere(pattern).items():
+                self._add(Exposed(pattern.module, name, timeout=rule.timeout, known=facts), rule, facts)
+            return
+        for name, function in functions_of(pattern, allow_unsafe=allow_unsafe).items():
+            # The kind is needed now; the rest is inspected when somebody asks.
+            facts = FunctionFacts(kind=kind_of(function))
+            self._add(Exposed(pattern.module, name, timeout=rule.timeout, function=function), rule, facts)
+
+    def _add(self, exposed: Exposed, rule: ExposureRule, facts: FunctionFacts) -> None:
+        key = (exposed.module, exposed.name)
+        if key in self._functions:
+            return
+        executor, note = self._router.route(rule.executor, facts)
+        self._functions[key] = replace(exposed, executor=executor, notes=[note] if note else [])
 
     def resolve(self, module: str, function: str) -> Exposed:
         """Find what a caller named.
@@ -208,78 +209,11 @@ class Registry:
         return found[:3]
 
     def __iter__(self) -> Iterator[Exposed]:
-        for key in sorted(self._functions):
-            yield self._functions[key]
+        return iter(self._ordered)
+
+    def of_executor(self, name: str) -> list[Exposed]:
+        """The functions that an executor runs, by module and name."""
+        return [exposed for exposed in self if exposed.executor == name]
 
     def __len__(self) -> int:
         return len(self._functions)
-
-
-def _kind(function: Callable[..., Any]) -> int:
-    if inspect.isasyncgenfunction(function):
-        return pb.FUNCTION_KIND_ASYNC_GENERATOR
-    if inspect.iscoroutinefunction(function):
-        return pb.FUNCTION_KIND_COROUTINE
-    if inspect.isgeneratorfunction(function):
-        return pb.FUNCTION_KIND_GENERATOR
-    return pb.FUNCTION_KIND_PLAIN
-
-
-def _import(name: str) -> types.ModuleType:
-    try:
-        return importlib.import_module(name)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise ModuleFailed(name, _trace(error)) from error
-
-
-def load_file(path: Path) -> str:
-    """Import a Python file as a module named after it, so that `mymodule.py` can be exposed as `mymodule.*`.
-
-    Its folder is put on sys.path first, as `python mymodule.py` would, for what it imports from beside it.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The module's name.
-
-    Raises:
-        ModuleFailed: if it cannot be read, is no module name, clashes with another module, or fails to import.
-    """
-    path = path.resolve()
-    name = path.stem
-    if not name.isidentifier():
-        raise ModuleFailed(str(path), f"{name!r} is no module name; rename the file to a Python identifier\n")
-    if not path.is_file():
-        raise ModuleFailed(str(path), f"there is no file {path}\n")
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    module = _import(name)
-    loaded = getattr(module, "__file__", None)
-    if loaded is None or Path(loaded).resolve() != path:
-        raise ModuleFailed(
-            str(path), f"a module named {name!r} is loaded from {loaded or 'the interpreter'}; rename the file\n"
-        )
-    return name
-
-
-def _trace(error: BaseException) -> str:
-    """A failed import's traceback, from the module's first own frame on."""
-    frames = error.__traceback__
-    own = (__file__, importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
-    while frames is not None and frames.tb_frame.f_code.co_filename in own:
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))
-
-
-def _no_such(pattern: Pattern, module: types.ModuleType, target: object) -> str:
-    if target is not None:
-        return f"{pattern} is not callable: it is a {type(target).__name__}"
-    near = difflib.get_close_matches(pattern.function or "", list(vars(module)), n=1)
-    hint = f"; did you mean {pattern.module}.{near[0]}?" if near else ""
-    if importlib.util.find_spec(f"{pattern.module}.{pattern.function}") if hasattr(module, "__path__") else None:
-        hint = f"; it is a module: write '{pattern}.*' for its functions"
-    return f"{pattern.module} has no {pattern.function}{hint}"

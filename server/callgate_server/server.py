@@ -5,6 +5,7 @@ from __future__ import annotations
 import site
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -15,13 +16,18 @@ from callgate_server.executors.base import Executor, Surroundings
 from callgate_server.executors.make import make_executor
 from callgate_server.executors.serial import JobThread
 from callgate_server.invocation import Invoker
-from callgate_server.ladder import Ladder
+from callgate_server.ladder import Graces, Ladder
+from callgate_server.loading import imported_anew
+from callgate_server.readiness import Readiness
 from callgate_server.registry import ExposureRule, Registry
+from callgate_server.routing import SettingsRouter, executor_settings
 from callgate_server.security.tokens import TokenFileError, TokenTable
+from callgate_server.servicers.administration import ADMIN_SERVICE, AdminServicer
 from callgate_server.servicers.functions import SERVICE, FunctionServicer
-from callgate_server.settings import KINDS, ExecutorSettings, Settings, SettingsError, is_loopback
+from callgate_server.settings import Settings, SettingsError, is_loopback
 from callgate_server.transports.base import Credentials, Transport, TransportOptions
 from callgate_server.transports.grpcio import GrpcioTransport
+from callgate_server.wedges import WedgeWatch
 
 __all__ = ["Server", "extend_path"]
 
@@ -46,33 +52,57 @@ class Server:
     def __init__(self, settings: Settings, *, on_main_thread: bool = False) -> None:
         self.settings = settings
         self.address = ""
+        #: Why the server gave up; "" while it has not.
+        self.gave_up = ""
         self._main = JobThread()
+        self._on_main_thread = on_main_thread
+        self._changing = threading.Lock()  # start, reload and stop come one after the other
         self._stopped = False
-        self._stop_lock = threading.Lock()
         extend_path(settings)
-        self.registry = Registry(
-            [ExposureRule(rule.functions, rule.executor, rule.timeout) for rule in settings.expose],
-            default_executor=settings.executor,
-            allow_unsafe=settings.allow_unsafe,
-        )
-        self.ladder = Ladder()
+        self.transport: Transport = GrpcioTransport(_transport_options(settings))
+        self.readiness = Readiness(self.transport.set_serving)
+        self.ladder = Ladder(Graces(settings.grace.interrupt, settings.grace.kill))
         traceback = settings.errors.traceback
-        invoker = Invoker(
-            limits=Limits(settings.limits.depth, settings.limits.elements),
-            traceback=traceback == "always" or (traceback == "auto" and is_loopback(settings.listen)),
+        wedges = WedgeWatch(
+            patience=lambda name: executor_settings(name, settings).wedge_after,
+            exits=lambda name: executor_settings(name, settings).on_wedge == "exit",
+            unready=self.readiness.against,
+            give_up=self.give_up,
         )
-        around = Surroundings(invoker, self.ladder)
-        self.executors: dict[str, Executor] = {
-            name: make_executor(name, _executor_settings(name, settings), around, self._main if on_main_thread else None)
-            for name in sorted({exposed.executor for exposed in self.registry})
-        }
+        self._around = Surroundings(
+            Invoker(
+                limits=Limits(settings.limits.depth, settings.limits.elements),
+                traceback=traceback == "always" or (traceback == "auto" and is_loopback(settings.listen)),
+            ),
+            self.ladder,
+            import_path=tuple(_import_path(settings)),
+            report_wedge=wedges.report,
+            give_up=self.give_up,
+        )
+        registry = self._registry()
         self.dispatcher = Dispatcher(
-            self.registry,
-            self.executors,
+            registry,
+            {name: self._executor(name) for name in _executor_names(registry)},
             admission=settings.limits.calls,
             max_response_bytes=settings.limits.message,
         )
-        self.transport: Transport = GrpcioTransport(_transport_options(settings))
+
+    @property
+    def registry(self) -> Registry:
+        """What is exposed now."""
+        return self.dispatcher.registry
+
+    def _registry(self) -> Registry:
+        settings = self.settings
+        return Registry(
+            [ExposureRule(rule.functions, rule.executor, rule.timeout) for rule in settings.expose],
+            SettingsRouter(settings),
+            allow_unsafe=settings.allow_unsafe,
+        )
+
+    def _executor(self, name: str) -> Executor:
+        settings = executor_settings(name, self.settings)
+        return make_executor(name, settings, self._around, self._main if self._on_main_thread else None)
 
     def start(self) -> str:
         """Start the executors, then listen; healthy once both are done.
@@ -82,20 +112,60 @@ class Server:
 
         Raises:
             TransportFailed: if it cannot listen; the executors are closed again.
+            SettingsError, ModuleFailed: if an executor cannot run its functions.
         """
-        started: list[Executor] = []
-        try:
-            for name, executor in self.executors.items():
-                started.append(executor)
-                executor.start([exposed for exposed in self.registry if exposed.executor == name])
-            servicer = FunctionServicer(self.dispatcher, self.transport.identity_of, self.transport.caller_of)
-            self.address = self.transport.start({SERVICE: servicer.handlers()})
-        except BaseException:
-            for executor in started:
-                executor.close(0.0)
-            raise
-        self.transport.set_serving(True)
-        return self.address
+        with self._changing:
+            starting = self.readiness.against("starting")
+            started: list[Executor] = []
+            try:
+                for executor in self.dispatcher.executors.values():
+                    started.append(executor)
+                    executor.start(self.registry.of_executor(executor.name))
+                servicer = FunctionServicer(self.dispatcher, self.transport.identity_of, self.transport.caller_of)
+                admin = AdminServicer(lambda: len(self.reload()), self._may_administer, self.transport.identity_of)
+                self.address = self.transport.start({SERVICE: servicer.handlers(), ADMIN_SERVICE: admin.handlers()})
+            except BaseException:
+                for executor in started:
+                    executor.close(0.0)
+                self.ladder.close()
+                raise
+            starting()
+            return self.address
+
+    def _may_administer(self, identity: str) -> bool:
+        if self.settings.asks_for_credentials:
+            return identity in self.settings.auth.administrators
+        return is_loopback(self.settings.listen)
+
+    def reload(self) -> Registry:
+        """Load the user's modules anew: calls from now on run the new code, those on their way end on the old.
+
+        Returns:
+            What is exposed now.
+
+        Raises:
+            SettingsError, PolicyError, ModuleFailed: if the new code cannot be served; the old one stays.
+        """
+        with self._changing:
+            fresh: dict[str, Executor] = {}
+            try:
+                with imported_anew(self.settings.path):
+                    registry = self._registry()
+                    executors = dict(self.dispatcher.executors)
+                    for name in _executor_names(registry):
+                        functions = registry.of_executor(name)
+                        if name in executors:
+                            executors[name].reload(functions)
+                        else:  # a function of a kind that there was none of
+                            fresh[name] = executors[name] = self._executor(name)
+                            fresh[name].start(functions)
+            except BaseException:
+                for executor in fresh.values():
+                    executor.close(0.0)
+                raise
+            self.dispatcher.replace(registry, executors)
+            log.info("reloaded", functions=len(registry))
+            return registry
 
     def run(self) -> None:
         """Run the main thread's share of the work until `request_stop`."""
@@ -104,6 +174,22 @@ class Server:
     def request_stop(self) -> None:
         """Let `run` return; safe in a signal handler."""
         self._main.stop()
+
+    def on_main(self, job: Callable[[], None]) -> None:
+        """Have the main thread do something soon; safe in a signal handler."""
+        self._main.submit(job)
+
+    def give_up(self, reason: str) -> None:
+        """Say NOT_SERVING for good and let `run` return: the server can't go on, and its orchestrator has to act.
+
+        Args:
+            reason: one sentence for the log and the last line on standard error.
+        """
+        if not self.gave_up:
+            self.gave_up = reason
+            log.critical("giving up", reason=reason)
+            self.readiness.against(reason)
+            self.request_stop()
 
     def stop(self, grace: float | None = None) -> bool:
         """Say NOT_SERVING, refuse new calls, let those on their way end, stop.
@@ -114,10 +200,6 @@ class Server:
         Returns:
             Whether all calls ended by themselves.
         """
-        with self._stop_lock:
-            if self._stopped:
-                return True
-            self._stopped = True
         seconds = self.settings.drain if grace is None else grace
         if threading.current_thread() is not threading.main_thread():
             return self._stop(seconds)
@@ -137,19 +219,21 @@ class Server:
         return result == [True]
 
     def _stop(self, grace: float) -> bool:
-        self.transport.set_serving(False)
-        drained = self.dispatcher.drain(grace)
-        self.dispatcher.close(grace if drained else 0.0)
-        # What is left is about to be answered: half a second, then it is cut off.
-        self.transport.stop(0.5)
-        self.ladder.close()
-        return drained
+        with self._changing:
+            if self._stopped:
+                return True
+            self._stopped = True
+            self.readiness.against("stopping")
+            drained = self.dispatcher.drain(grace)
+            self.dispatcher.close(grace if drained else 0.0)
+            # What is left is about to be answered: half a second, then it is cut off.
+            self.transport.stop(0.5)
+            self.ladder.close()
+            return drained
 
 
-def _executor_settings(name: str, settings: Settings) -> ExecutorSettings:
-    if name in settings.executors:
-        return settings.executors[name]
-    return ExecutorSettings(kind=name) if name in KINDS else ExecutorSettings()
+def _executor_names(registry: Registry) -> list[str]:
+    return sorted({exposed.executor for exposed in registry})
 
 
 def _transport_options(settings: Settings) -> TransportOptions:
@@ -167,8 +251,20 @@ def _transport_options(settings: Settings) -> TransportOptions:
     )
 
 
+def _import_path(settings: Settings) -> list[str]:
+    """The folders that the settings add to sys.path, for workers and interpreters of their own."""
+    folders = [str(folder.resolve()) for folder in settings.path]
+    if settings.venv is not None:
+        folders.append(str(_site_packages(settings.venv)))
+    return folders
+
+
 def extend_path(settings: Settings) -> None:
-    """Put the settings' folders and environment where imports look."""
+    """Put the settings' folders and environment where imports look.
+
+    Raises:
+        SettingsError: if one of them cannot be read, or the environment is another Python's.
+    """
     for folder in reversed(settings.path):
         resolved = folder.resolve()
         if not resolved.is_dir():
@@ -193,6 +289,6 @@ def _site_packages(venv: Path) -> Path:
     if others:
         raise SettingsError(
             f"venv: {venv} is of {', '.join(others)}, and this server runs {version}; make the environment with this "
-            "Python, or run its functions in workers of its own: an executor with kind = \"processes\" and python = …"
+            'Python, or run its functions in workers of its own: an executor with kind = "processes" and python = …'
         )
     raise SettingsError(f"venv: {venv} is no virtual environment (there is no lib/{version}/site-packages in it)")

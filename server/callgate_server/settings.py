@@ -16,9 +16,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
-    BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict,
-    SettingsError as PydanticSettingsError,
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
     TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as PydanticSettingsError,
 )
 
 from callgate_server.policy import PolicyError, parse_pattern
@@ -35,7 +39,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B?|B)?", re.IGNORECASE)
 
 
 def _seconds(value: Any) -> Any:
-    """"5s", "250ms", "2m", "1h" or a number of seconds."""
+    """ "5s", "250ms", "2m", "1h" or a number of seconds."""
     if isinstance(value, str):
         match = _DURATION.fullmatch(value.strip())
         if match is None:
@@ -45,7 +49,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _bytes(value: Any) -> Any:
-    """"64MiB", "1GiB", "512KB" or a number of bytes; K, M and G are powers of 1024."""
+    """ "64MiB", "1GiB", "512KB" or a number of bytes; K, M and G are powers of 1024."""
     if isinstance(value, str):
         match = _SIZE.fullmatch(value.strip())
         if match is None:
@@ -166,6 +170,8 @@ class Auth(_Frozen):
 
     #: A token file, as `callgate token` writes it.
     tokens: Path | None = None
+    #: Identities that may administer the server (`callgate reload`).
+    administrators: tuple[str, ...] = ()
 
 
 class Errors(_Frozen):
@@ -193,7 +199,11 @@ class Settings(BaseSettings):
     """All of them."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="CALLGATE_", env_nested_delimiter="__", nested_model_default_partial_update=True
+        frozen=True,
+        extra="forbid",
+        env_prefix="CALLGATE_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
     )
 
     listen: str = "127.0.0.1:50051"
@@ -233,6 +243,11 @@ class Settings(BaseSettings):
         """Flags, then the environment, then the file (see `load_settings`); no dotenv, no secrets folder."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @property
+    def asks_for_credentials(self) -> bool:
+        """Whether callers have to say who they are."""
+        return self.auth.tokens is not None or (self.tls is not None and self.tls.client_ca is not None)
+
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
@@ -259,13 +274,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"expose.executor: no executor {rule.executor!r}; there is {_listed(known)}")
         if self.executor not in known:
             raise ValueError(f"executor: no executor {self.executor!r}; there is {_listed(known)}")
-        safe = self.tls is not None and (self.auth.tokens is not None or self.tls.client_ca is not None)
+        safe = self.tls is not None and self.asks_for_credentials
         if not is_loopback(self.listen) and not safe and not self.insecure:
             missing = "TLS" if self.tls is None else "authentication"
             raise ValueError(
-                f"listen: {self.listen} can be reached from other machines, and there is no {missing}; give --tls-cert, "
-                "--tls-key and --tokens (or --tls-client-ca), listen on 127.0.0.1, or pass --insecure if the network "
-                "itself keeps strangers out"
+                f"listen: {self.listen} can be reached from other machines, and there is no {missing}; give "
+                "--tls-cert, --tls-key and --tokens (or --tls-client-ca), listen on 127.0.0.1, or pass --insecure if "
+                "the network itself keeps strangers out"
             )
         return self
 

@@ -205,7 +205,9 @@ def make_harness(kind: str, settings: dict[str, Any]) -> Iterator[Harness]:
     thread = threading.Thread(target=main.run) if settings.get("thread") == "main" else None
     if thread is not None:
         thread.start()  # stands in for the main thread
-    registry = Registry([ExposureRule((f"contract_{'coroutines' if kind == 'coroutines' else 'functions'}.*",), executor=kind)])
+    registry = Registry(
+        [ExposureRule((f"contract_{'coroutines' if kind == 'coroutines' else 'functions'}.*",), executor=kind)]
+    )
     executor = make_executor(kind, ExecutorSettings(**settings), around, main)
     try:
         executor.start(list(registry))

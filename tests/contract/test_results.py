@@ -86,7 +86,9 @@ def test_a_function_can_choose_the_status(harness):
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs"), [((), {}), ((1, 2, 3), {}), ((1,), {"c": 2}), ((1,), {"a": 2})], ids=["few", "many", "unknown", "twice"]
+    ("args", "kwargs"),
+    [((), {}), ((1, 2, 3), {}), ((1,), {"c": 2}), ((1,), {"a": 2})],
+    ids=["few", "many", "unknown", "twice"],
 )
 def test_arguments_that_do_not_fit_are_refused_before_the_function_starts(harness, args, kwargs):
     failure = harness.fails("add", *args, **kwargs)
@@ -103,8 +105,13 @@ def test_a_type_error_from_inside_the_function_is_the_functions_own(harness):
 def test_the_call_knows_itself(harness):
     seen = harness.call("context", call_id="abc", identity="alice", chain=("x", "y"))
     assert seen == {
-        "id": "abc", "identity": "alice", "chain": ["x", "y"], "has_deadline": False, "remaining": None, "cancelled": False,
-    }  # fmt: skip
+        "id": "abc",
+        "identity": "alice",
+        "chain": ["x", "y"],
+        "has_deadline": False,
+        "remaining": None,
+        "cancelled": False,
+    }
 
 
 def test_a_module_keeps_its_state_between_calls(harness):

@@ -1,4 +1,4 @@
-"""The ladder: a running call whose caller no longer waits is answered, asked, interrupted, and killed where it can be."""
+"""The ladder: a call that nobody waits for any more is answered, asked, interrupted, and killed where it can be."""
 
 from __future__ import annotations
 

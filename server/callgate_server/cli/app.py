@@ -6,7 +6,7 @@ import typer
 
 from callgate import __version__
 from callgate_server.cli.exit_codes import EXIT_CODES_HELP
-from callgate_server.cli.remote import call, describe, health, list_functions
+from callgate_server.cli.remote import call, describe, health, list_functions, reload
 from callgate_server.cli.serve import serve
 from callgate_server.cli.token import token
 
@@ -41,4 +41,5 @@ app.command(context_settings={"ignore_unknown_options": True})(call)
 app.command(name="list")(list_functions)
 app.command()(describe)
 app.command()(health)
+app.command()(reload)
 app.command()(token)

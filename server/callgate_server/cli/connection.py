@@ -20,10 +20,15 @@ Server = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.001)]
 TokenFile = Annotated[
-    Path | None, typer.Option(help="File that holds a bearer token. [default: the token in $CALLGATE_TOKEN]", show_default=False)
+    Path | None,
+    typer.Option(help="File that holds a bearer token. [default: the token in $CALLGATE_TOKEN]", show_default=False),
 ]
-CaFile = Annotated[Path | None, typer.Option("--tls-ca", help="PEM file of who signs the server's certificate; turns TLS on.")]
-CertFile = Annotated[Path | None, typer.Option("--tls-cert", help="PEM file of this client's own certificate (mutual TLS).")]
+CaFile = Annotated[
+    Path | None, typer.Option("--tls-ca", help="PEM file of who signs the server's certificate; turns TLS on.")
+]
+CertFile = Annotated[
+    Path | None, typer.Option("--tls-cert", help="PEM file of this client's own certificate (mutual TLS).")
+]
 KeyFile = Annotated[Path | None, typer.Option("--tls-key", help="PEM file of its key.")]
 
 

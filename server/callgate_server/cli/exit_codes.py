@@ -36,12 +36,14 @@ class ExitCode(IntEnum):
     BAD_SETTINGS = 10
     MODULE_FAILED = 11
     CANNOT_LISTEN = 12
+    GAVE_UP = 13
 
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 the function raised, 2 usage, 3 no such function, 4 no server (or not serving), "
     "5 deadline passed, 6 arguments don't fit, 7 credentials wanted or wrong, 8 overloaded or too large, "
-    "9 fault of the server; callgate serve: 10 settings wrong, 11 a module failed to import, 12 cannot listen."
+    "9 fault of the server; callgate serve: 10 settings wrong, 11 a module failed to import, 12 cannot listen, "
+    "13 gave up (workers kept dying, or a stuck call with on_wedge = 'exit')."
 )
 
 _BY_ERROR: tuple[tuple[type[CallgateError], ExitCode], ...] = (

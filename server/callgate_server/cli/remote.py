@@ -11,21 +11,38 @@ import typer
 from callgate._info import FunctionInfo
 from callgate.client import Gate
 from callgate.errors import CallgateError
-from callgate_server.cli.connection import CaFile, CertFile, KeyFile, Server, Timeout, TokenFile, complain, open_gate, usage
+from callgate_server.cli.connection import (
+    CaFile,
+    CertFile,
+    KeyFile,
+    Server,
+    Timeout,
+    TokenFile,
+    complain,
+    open_gate,
+    usage,
+)
 from callgate_server.cli.exit_codes import ExitCode
 
-__all__ = ["call", "describe", "health", "list_functions"]
+__all__ = ["call", "describe", "health", "list_functions", "reload"]
 
-FunctionName = Annotated[str, typer.Argument(metavar="MODULE.FUNCTION", help="The function: math.sqrt", show_default=False)]
+FunctionName = Annotated[
+    str, typer.Argument(metavar="MODULE.FUNCTION", help="The function: math.sqrt", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def call(
     function: FunctionName,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[ARG]...", help="Python literals or JSON: 16.0 '[1, 2]' '\"text\"'", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARG]...", help="Python literals or JSON: 16.0 '[1, 2]' '\"text\"'", show_default=False
+        ),
     ] = None,
-    kw: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A keyword argument; may come again.")] = None,
+    kw: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A keyword argument; may come again.")
+    ] = None,
     as_json: AsJson = False,
     timeout: Timeout = 60.0,
     server: Server = None,
@@ -112,7 +129,9 @@ def describe(
 
 
 def health(
-    service: Annotated[str, typer.Argument(help="A service's name; empty for the server as a whole.", show_default=False)] = "",
+    service: Annotated[
+        str, typer.Argument(help="A service's name; empty for the server as a whole.", show_default=False)
+    ] = "",
     timeout: Timeout = 5.0,
     server: Server = None,
     token_file: TokenFile = None,
@@ -126,6 +145,23 @@ def health(
     print(status)
     if status != "SERVING":
         raise typer.Exit(ExitCode.UNAVAILABLE)
+
+
+def reload(
+    timeout: Timeout = 60.0,
+    server: Server = None,
+    token_file: TokenFile = None,
+    tls_ca: CaFile = None,
+    tls_cert: CertFile = None,
+    tls_key: KeyFile = None,
+) -> None:
+    """Have the server load its modules anew; calls on their way end on the old code, and none fails."""
+    with open_gate(server, token_file, tls_ca, tls_cert, tls_key) as gate:
+        try:
+            functions = gate.reload(timeout=timeout)
+        except CallgateError as error:
+            complain(error)
+    print(f"reloaded: {functions} functions")
 
 
 def _health(gate: Gate, service: str, timeout: float) -> str:
@@ -183,5 +219,3 @@ def _as_dict(info: FunctionInfo) -> dict[str, Any]:
         "return_type": info.return_type, "doc": info.doc, "kind": info.kind, "executor": info.executor,
         "executor_kind": info.executor_kind, "note": info.note, "timeout": info.timeout,
     }  # fmt: skip
-
-

@@ -13,11 +13,11 @@ import typer
 
 from callgate import __version__
 from callgate_server.cli.exit_codes import ExitCode
-from callgate_server.cli.targets import patterns_of
+from callgate_server.cli.targets import read_targets
+from callgate_server.loading import ModuleFailed
 from callgate_server.logs import configure_logs
 from callgate_server.policy import PolicyError
-from callgate_server.registry import ModuleFailed
-from callgate_server.settings import Settings, SettingsError, load_settings
+from callgate_server.settings import Expose, Settings, SettingsError, load_settings
 
 __all__ = ["serve"]
 
@@ -35,19 +35,67 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    listen: Annotated[str | None, typer.Option(metavar="ADDR", help="HOST:PORT (port 0: any free one) or unix:PATH. [default: 127.0.0.1:50051]", show_default=False)] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings file. [default: ./callgate.toml if it is there]", show_default=False)] = None,
-    executor: Annotated[str | None, typer.Option(metavar="NAME", help="What runs the functions. [default: serial, one call at a time]", show_default=False)] = None,
-    transport: Annotated[str | None, typer.Option(metavar="NAME", help="What carries RPCs. [default: grpcio]", show_default=False)] = None,
-    path: Annotated[list[Path] | None, typer.Option(metavar="DIR", help="Folder to import from; may come again.", show_default=False)] = None,
-    venv: Annotated[Path | None, typer.Option(metavar="DIR", help="Virtual environment to import from.", show_default=False)] = None,
-    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Server certificate, PEM; turns TLS on.", show_default=False)] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDR",
+            help="HOST:PORT (port 0: any free one) or unix:PATH. [default: 127.0.0.1:50051]",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Settings file. [default: ./callgate.toml if it is there]", show_default=False
+        ),
+    ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What runs the functions. [default: serial, one call at a time]", show_default=False
+        ),
+    ] = None,
+    transport: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What carries RPCs. [default: grpcio]", show_default=False)
+    ] = None,
+    path: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Folder to import from; may come again.", show_default=False),
+    ] = None,
+    venv: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Virtual environment to import from.", show_default=False)
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Server certificate, PEM; turns TLS on.", show_default=False)
+    ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, PEM.", show_default=False)] = None,
-    tls_client_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Who signs clients' certificates, PEM: asks clients for one (mutual TLS).", show_default=False)] = None,
-    tokens: Annotated[Path | None, typer.Option(metavar="FILE", help="Token file (see `callgate token`): asks clients for a token.", show_default=False)] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond loopback without TLS and authentication.")] = False,
-    allow_unsafe: Annotated[bool, typer.Option("--allow-unsafe", help="Let functions that can run code be exposed one by one.")] = False,
-    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. [default: info]", show_default=False)] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Who signs clients' certificates, PEM: asks clients for one (mutual TLS).",
+            show_default=False,
+        ),
+    ] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Token file (see `callgate token`): asks clients for a token.", show_default=False
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond loopback without TLS and authentication.")
+    ] = False,
+    allow_unsafe: Annotated[
+        bool, typer.Option("--allow-unsafe", help="Let functions that can run code be exposed one by one.")
+    ] = False,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="While developing: load changed files anew as they are saved.")
+    ] = False,
+    log_level: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="debug, info, warning or error. [default: info]", show_default=False),
+    ] = None,
 ) -> None:
     """Serve functions over gRPC until Ctrl-C or SIGTERM, which let calls on their way end.
 
@@ -57,18 +105,19 @@ def serve(
 
     callgate serve --config callgate.toml
     """
+    tls = {"certificate": tls_cert, "key": tls_key, "client_ca": tls_client_ca}
     # The flags, as keys of the settings; what was not said stays out, for the file and the environment to say.
     flags: dict[str, Any] = {
         "listen": listen, "executor": executor, "transport": transport, "path": path, "venv": venv,
         "insecure": insecure or None, "allow_unsafe": allow_unsafe or None,
         "log": {"level": log_level} if log_level else None,
         "auth": {"tokens": tokens} if tokens else None,
-        "tls": {k: v for k, v in (("certificate", tls_cert), ("key", tls_key), ("client_ca", tls_client_ca)) if v} or None,
+        "tls": {key: value for key, value in tls.items() if value} or None,
     }  # fmt: skip
     try:
         settings = load_settings(config, {key: value for key, value in flags.items() if value is not None})
         configure_logs(settings.log.level, settings.log.format)
-        _run(settings, targets or [])
+        _run(settings, targets or [], watch=reload)
     except (SettingsError, PolicyError) as error:
         _fail(ExitCode.BAD_SETTINGS, str(error))
     except ModuleFailed as error:
@@ -76,16 +125,20 @@ def serve(
         _fail(ExitCode.MODULE_FAILED, str(error))
 
 
-def _run(settings: Settings, targets: list[str]) -> None:
+def _run(settings: Settings, targets: list[str], *, watch: bool) -> None:
     # Late: the command line is there before grpc is.
     from callgate_server.server import Server, extend_path
     from callgate_server.transports.base import TransportFailed
 
     extend_path(settings)
     if targets:
-        rule = {"functions": tuple(patterns_of(targets))}
-        # Validated like the rest: model_copy would take anything.
-        settings = settings.model_copy(update={"expose": (*_rules(rule), *settings.expose)})
+        read = read_targets(targets)
+        settings = settings.model_copy(
+            update={
+                "expose": (Expose(functions=read.patterns), *settings.expose),
+                "path": (*dict.fromkeys((*settings.path, *read.folders)),),
+            }
+        )
     server = Server(settings, on_main_thread=True)
     try:
         server.start()
@@ -93,25 +146,59 @@ def _run(settings: Settings, targets: list[str]) -> None:
         _fail(ExitCode.CANNOT_LISTEN, str(error))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.request_stop())
+    # On a thread: a reload may take seconds, and the main thread may have functions to run.
+    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=_reload, args=(server,), daemon=True).start())
     print(_banner(server), flush=True)
+    if watch:
+        threading.Thread(target=_watch, args=(server,), name="callgate-watch", daemon=True).start()
     server.run()
-    print("stopping: calls on their way may end; again to stop at once", file=sys.stderr, flush=True)
+    if not server.gave_up:
+        print("stopping: calls on their way may end; again to stop at once", file=sys.stderr, flush=True)
+    _stop(server)
+
+
+def _stop(server: Any) -> None:
+    """Drain and exit, whatever functions do."""
+    code = ExitCode.GAVE_UP if server.gave_up else ExitCode.OK
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(ExitCode.OK))
+        signal.signal(number, lambda *_: os._exit(code))
     # A function stuck in C holds its thread, and the interpreter would wait for that thread for ever.
-    last = threading.Timer(settings.drain + _LAST_RESORT, os._exit, (ExitCode.OK,))
+    last = threading.Timer(server.settings.drain + _LAST_RESORT, os._exit, (code,))
     last.daemon = True
     last.start()
-    if not server.stop():
-        print(f"cut off calls that did not end within {settings.drain:g} s", file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(ExitCode.OK)
+    drained = server.stop(0.0 if server.gave_up else None)
+    if server.gave_up:
+        print(f"callgate serve: gave up: {server.gave_up}", file=sys.stderr, flush=True)
+    elif not drained:
+        print(f"cut off calls that did not end within {server.settings.drain:g} s", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    if not drained:
+        os._exit(code)
+    raise typer.Exit(code)
 
 
-def _rules(rule: dict[str, Any]) -> tuple[Any, ...]:
-    from callgate_server.settings import Expose
+def _reload(server: Any) -> None:
+    try:
+        registry = server.reload()
+    except ModuleFailed as error:
+        print(f"{error.trace}callgate serve: {error}; the old code stays in use", file=sys.stderr, flush=True)
+    except (PolicyError, SettingsError) as error:
+        print(f"callgate serve: {error}; the old code stays in use", file=sys.stderr, flush=True)
+    else:
+        print(f"reloaded: {len(registry)} functions", flush=True)
 
-    return (Expose(**rule),)
+
+def _watch(server: Any) -> None:
+    """Reload whenever a Python file in the functions' folders is saved."""
+    from watchfiles import PythonFilter, watch
+
+    folders = [str(folder) for folder in server.settings.path]
+    if not folders:
+        print("--reload: nothing to watch: no file, folder or --path was named", file=sys.stderr, flush=True)
+        return
+    print(f"watching {', '.join(folders)}", flush=True)
+    for _ in watch(*folders, watch_filter=PythonFilter()):
+        _reload(server)
 
 
 def _banner(server: Any) -> str:
@@ -132,7 +219,7 @@ def _banner(server: Any) -> str:
         shown = ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])}, … ({len(names)} functions)"
         executors = ", ".join(sorted({function.executor for function in functions}))
         lines.append(f"  {module:<{width}}  {shown}  [{executors}]")
-    for name, executor in server.executors.items():
+    for name, executor in server.dispatcher.executors.items():
         lines.append(f"executor {name}: {executor.kind}, {executor.describe()}")
     lines.append(f"try:  callgate call {_example(server)}")
     if server.address != "127.0.0.1:50051":

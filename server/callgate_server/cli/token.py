@@ -15,8 +15,12 @@ __all__ = ["token"]
 
 
 def token(
-    name: Annotated[str, typer.Argument(help="Who it is for: what functions and the log will see.", show_default=False)],
-    file: Annotated[Path, typer.Option(help="The token file to add it to; made if it is not there.")] = Path("tokens.txt"),
+    name: Annotated[
+        str, typer.Argument(help="Who it is for: what functions and the log will see.", show_default=False)
+    ],
+    file: Annotated[Path, typer.Option(help="The token file to add it to; made if it is not there.")] = Path(
+        "tokens.txt"
+    ),
 ) -> None:
     """Make a bearer token: it is printed once, and its hash goes into the token file.
 

@@ -85,7 +85,8 @@ class CoroutinesExecutor(InProcessExecutor):
 
     def describe(self) -> str:
         """Which loop."""
-        return f"one event loop ({type(self._loop).__module__.partition('.')[0]}), up to {self._turn.places} calls at a time"
+        loop = type(self._loop).__module__.partition(".")[0]
+        return f"one event loop ({loop}), up to {self._turn.places} calls at a time"
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -195,7 +195,9 @@ def not_started(outcome: Outcome, call: Call, retry_after: float) -> CallFailed:
     if outcome is Outcome.EXPIRED:
         return gate_failure("EXPIRED_IN_QUEUE", "the deadline passed before the call's turn came; it never started")
     if outcome is Outcome.FULL:
-        return gate_failure("OVERLOADED", "too many calls wait already; this one never started", retry_after=retry_after)
+        return gate_failure(
+            "OVERLOADED", "too many calls wait already; this one never started", retry_after=retry_after
+        )
     if outcome is Outcome.LEFT:
         return gate_failure("CANCELLED", "the caller left before the call's turn came; it never started")
     return gate_failure("DRAINING", "the server is shutting down; the call never started")

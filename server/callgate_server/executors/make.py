@@ -12,7 +12,9 @@ from callgate_server.settings import ExecutorSettings
 __all__ = ["make_executor"]
 
 
-def make_executor(name: str, settings: ExecutorSettings, around: Surroundings, main: JobThread | None = None) -> Executor:
+def make_executor(
+    name: str, settings: ExecutorSettings, around: Surroundings, main: JobThread | None = None
+) -> Executor:
     """Make an executor.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 from callgate.v1 import function_pb2 as pb
 from callgate_server.executors.base import Executor
@@ -11,14 +10,19 @@ from callgate_server.registry import Exposed
 
 __all__ = ["describe"]
 
-_PARAMETER_KINDS = {
-    inspect.Parameter.POSITIONAL_ONLY: pb.PARAMETER_KIND_POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD: pb.PARAMETER_KIND_POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL: pb.PARAMETER_KIND_VAR_POSITIONAL,
-    inspect.Parameter.KEYWORD_ONLY: pb.PARAMETER_KIND_KEYWORD_ONLY,
-    inspect.Parameter.VAR_KEYWORD: pb.PARAMETER_KIND_VAR_KEYWORD,
+_KINDS = {
+    "plain": pb.FUNCTION_KIND_PLAIN,
+    "generator": pb.FUNCTION_KIND_GENERATOR,
+    "coroutine": pb.FUNCTION_KIND_COROUTINE,
+    "async generator": pb.FUNCTION_KIND_ASYNC_GENERATOR,
 }
-_NO_VALUE = inspect.Parameter.empty
+_PARAMETER_KINDS = {
+    int(inspect.Parameter.POSITIONAL_ONLY): pb.PARAMETER_KIND_POSITIONAL_ONLY,
+    int(inspect.Parameter.POSITIONAL_OR_KEYWORD): pb.PARAMETER_KIND_POSITIONAL_OR_KEYWORD,
+    int(inspect.Parameter.VAR_POSITIONAL): pb.PARAMETER_KIND_VAR_POSITIONAL,
+    int(inspect.Parameter.KEYWORD_ONLY): pb.PARAMETER_KIND_KEYWORD_ONLY,
+    int(inspect.Parameter.VAR_KEYWORD): pb.PARAMETER_KIND_VAR_KEYWORD,
+}
 
 
 def describe(exposed: Exposed, executor: Executor) -> pb.Function:
@@ -29,57 +33,28 @@ def describe(exposed: Exposed, executor: Executor) -> pb.Function:
         executor: what runs it.
 
     Returns:
-        Its description. Docstrings are cut at 20,000 characters and reprs at 200: a listing is no download.
+        Its description.
     """
+    facts = exposed.facts
     made = pb.Function(
         module=exposed.module,
         function=exposed.name,
-        kind=exposed.kind,
+        kind=_KINDS[facts.kind],
+        signature=facts.signature,
+        return_type=facts.return_type,
+        doc=facts.doc,
         executor=executor.name,
         executor_kind=executor.kind,
         executor_note="; ".join(exposed.notes),
-        doc=_clean((inspect.getdoc(exposed.function) or "")[:20_000]),
     )
     if exposed.timeout is not None:
         made.timeout.FromNanoseconds(round(exposed.timeout * 1e9))
-    signature = exposed.signature
-    if signature is not None:
-        made.signature = _clean(_guarded_str(signature))
-        made.return_type = _annotation(signature.return_annotation)
-        for parameter in signature.parameters.values():
-            variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            made.parameters.add(
-                name=parameter.name,
-                kind=_PARAMETER_KINDS[parameter.kind],
-                type=_annotation(parameter.annotation),
-                default_repr="" if parameter.default is _NO_VALUE else _clean(_guarded_repr(parameter.default)),
-                required=parameter.default is _NO_VALUE and not variable,
-            )
+    for parameter in facts.parameters:
+        made.parameters.add(
+            name=parameter.name,
+            kind=_PARAMETER_KINDS[parameter.kind],
+            type=parameter.type,
+            default_repr=parameter.default,
+            required=parameter.required,
+        )
     return made
-
-
-def _annotation(annotation: Any) -> str:
-    if annotation is _NO_VALUE:
-        return ""
-    try:
-        return _clean(inspect.formatannotation(annotation)[:500])
-    except Exception:  # an annotation's own repr
-        return "?"
-
-
-def _guarded_str(signature: inspect.Signature) -> str:
-    try:
-        return str(signature)[:2000]
-    except Exception:  # a default's own repr
-        return "(…)"
-
-
-def _guarded_repr(value: object) -> str:
-    try:
-        return repr(value)[:200]
-    except Exception:  # its own repr
-        return f"<{type(value).__name__}>"
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

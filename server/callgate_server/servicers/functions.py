@@ -9,58 +9,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
-import structlog
-from google.protobuf.message import DecodeError, Message
-from google.rpc.status_pb2 import Status
 
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1 import function_service_pb2 as pb
 from callgate_server.call import Caller, new_call_id
-from callgate_server.dispatch import Dispatcher, internal_failure
+from callgate_server.dispatch import Dispatcher
 from callgate_server.servicers.describe import describe
+from callgate_server.servicers.rpc import fail, parse, plain_handler
 
-__all__ = ["SERVICE", "FunctionServicer", "fail"]
-
-log = structlog.get_logger("callgate.servicer")
+__all__ = ["SERVICE", "FunctionServicer"]
 
 SERVICE = "callgate.v1.FunctionService"
-
-_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 #: The most ids that a chain may have; a chain of calls so deep is a loop.
 _MAX_CHAIN = 64
 
 _PAGE_SIZE = 1000
-
-
-class _AbortStatus(grpc.Status):  # type: ignore[misc]  # grpc's stubs leave its base as Any
-    """What `abort_with_status` takes."""
-
-    def __init__(self, status: Status, call_id: str) -> None:
-        self.code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
-        self.details = status.message
-        self.trailing_metadata = trailers(status, call_id)
-
-
-def trailers(status: Status, call_id: str) -> tuple[tuple[str, str | bytes], ...]:
-    """The trailing metadata of a failure (https://github.com/grpc/proposal/blob/master/A66-otel-stats.md names the key)."""
-    rich = ("grpc-status-details-bin", status.SerializeToString())
-    return (rich, ("callgate-call-id", call_id)) if call_id else (rich,)
-
-
-def fail(context: grpc.ServicerContext, status: Status, call_id: str = "") -> NoReturn:
-    """End an RPC with a status.
-
-    Args:
-        context: the RPC.
-        status: what to send.
-        call_id: the call's id, for the metadata.
-    """
-    context.abort_with_status(_AbortStatus(status, call_id))
-    raise AssertionError("abort_with_status raises")
 
 
 class FunctionServicer:
@@ -90,15 +57,15 @@ class FunctionServicer:
             "CallFunction": unary(self.call_function),
             "StreamFunction": stream(self.stream_function),
             "BatchCallFunctions": stream(self.batch_call_functions),
-            "ListFunctions": unary(self._plain(pb.ListFunctionsRequest, self.list_functions)),
-            "GetFunction": unary(self._plain(pb.GetFunctionRequest, self.get_function)),
+            "ListFunctions": unary(plain_handler(pb.ListFunctionsRequest, self.list_functions, self._identity_of)),
+            "GetFunction": unary(plain_handler(pb.GetFunctionRequest, self.get_function, self._identity_of)),
         }
 
     def call_function(self, payload: bytes, context: grpc.ServicerContext) -> bytes:
         """CallFunction."""
         call_id = new_call_id()
         try:
-            request = _parse(pb.CallFunctionRequest, payload)
+            request = parse(pb.CallFunctionRequest, payload)
             remaining = context.time_remaining()
             return self._dispatcher.call(
                 request,
@@ -111,7 +78,7 @@ class FunctionServicer:
             )
         except CallFailed as failure:
             status = failure.status
-        fail(context, status, call_id)
+        return fail(context, status, call_id)
 
     def stream_function(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """StreamFunction: not served yet."""
@@ -145,32 +112,6 @@ class FunctionServicer:
         """GetFunction."""
         exposed = self._dispatcher.registry.resolve(request.module, request.function)
         return pb.GetFunctionResponse(function=describe(exposed, self._dispatcher.executors[exposed.executor]))
-
-    def _plain(
-        self, request_type: type[Any], method: Callable[[Any, str], Message]
-    ) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-        """A handler over bytes for a method that runs no function."""
-
-        def handler(payload: bytes, context: grpc.ServicerContext) -> bytes:
-            call_id = new_call_id()
-            try:
-                return method(_parse(request_type, payload), self._identity_of(context)).SerializeToString()
-            except CallFailed as failure:
-                status = failure.status
-            except Exception:
-                log.exception("internal error", call_id=call_id)
-                status = internal_failure(call_id).status
-            fail(context, status, call_id)
-
-        return handler
-
-
-def _parse(request_type: type[Any], payload: bytes) -> Any:
-    try:
-        return request_type.FromString(payload)
-    except DecodeError:
-        name = request_type.DESCRIPTOR.full_name
-        raise gate_failure("MALFORMED_REQUEST", f"the request is not a {name}") from None
 
 
 def _chain(context: grpc.ServicerContext) -> tuple[str, ...]:

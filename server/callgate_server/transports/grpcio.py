@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from callgate_server.call import Caller
 from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, identity_of
-from callgate_server.servicers.functions import fail, trailers
+from callgate_server.servicers.rpc import fail, trailers
 from callgate_server.transports.base import Credentials, TransportFailed, TransportOptions
 
 __all__ = ["GrpcioTransport"]

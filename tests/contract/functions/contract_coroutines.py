@@ -1,11 +1,12 @@
-"""contract_functions again, as coroutines, for the suite's `coroutines` parameter; and some that only coroutines can be."""
+"""contract_functions again, as coroutines, for the suite's `coroutines` parameter."""
 
 from __future__ import annotations
 
 import asyncio
 
-import callgate
 import contract_functions as plain
+
+import callgate
 
 
 async def add(a, b=10):
