@@ -42,8 +42,7 @@ class Authority:
     def server(self, name: str = "server", host: str = "localhost", days: tuple[float, float] = (-1, 1)) -> Pair:
         """A server's pair for a host name and 127.0.0.1, valid between two days from now."""
         names = x509.SubjectAlternativeName(
-            [x509.DNSName(host)]
-            + ([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))] if host == "localhost" else [])
+            [x509.DNSName(host)] + ([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))] if host == "localhost" else [])
         )
         return self._sign(name, host, names, days)
 
