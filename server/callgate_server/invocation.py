@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import callgate.values
 from callgate.context import CallContext
-from callgate.errors import ValueDecodeError, ValueFormError
+from callgate.errors import ValueDecodeError, ValueFormError, ValueTooLarge
 from callgate.failures import CallFailed, exception_status, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionResponse
 from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode
+from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
 from callgate_server.interrupt import CallInterrupted
 
 __all__ = ["Invoker"]
 
 #: Frames of these files are ours, not the function's, and are left out of tracebacks.
-_OWN_FILES = str(Path(__file__).parent)
+_OWN_FILES = tuple(str(Path(file).parent) + os.sep for file in (__file__, callgate.values.__file__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Invoker:
 
     limits: Limits = DEFAULT_LIMITS
     traceback: bool = True
+    #: By id, with the function itself, so that the id stays its own; None for functions with nothing to convert.
+    _converters: dict[int, tuple[Callable[..., Any], Arguments | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def invoke(self, function: Callable[..., Any], request: CallFunctionRequest, context: CallContext) -> bytes:
         """Run a function on a request's arguments.
@@ -54,7 +61,7 @@ class Invoker:
                 with the function's exception.
             CallInterrupted: if the call was interrupted.
         """
-        args, kwargs = self._arguments(request)
+        args, kwargs = self._arguments(function, request)
         try:
             result = function(*args, **kwargs)
         except CallInterrupted:
@@ -85,7 +92,7 @@ class Invoker:
             CallFailed: as `invoke`.
             CallInterrupted: if the call was interrupted.
         """
-        args, kwargs = self._arguments(request)
+        args, kwargs = self._arguments(function, request)
         try:
             result = await function(*args, **kwargs)
         except CallInterrupted:
@@ -96,11 +103,23 @@ class Invoker:
             raise self._raised(error, function, args, kwargs, context) from None
         return self.encode_result(result, context)
 
-    def _arguments(self, request: CallFunctionRequest) -> tuple[list[Any], dict[str, Any]]:
+    def _arguments(
+        self, function: Callable[..., Any], request: CallFunctionRequest
+    ) -> tuple[list[Any], dict[str, Any]]:
         try:
-            return decode_arguments(request.args, request.kwargs, limits=self.limits)
+            args, kwargs = decode_arguments(request.args, request.kwargs, limits=self.limits)
         except ValueDecodeError as error:
             raise _undecodable(error) from None
+        known = self._converters.get(id(function))
+        if known is None:
+            known = self._converters[id(function)] = (function, converter_for(function))
+        convert = known[1]
+        if convert is None:
+            return args, kwargs
+        try:
+            return convert(args, kwargs)
+        except ArgumentMismatch as mismatch:
+            raise _misfit(mismatch, function) from None
 
     def encode_result(self, result: Any, context: CallContext) -> bytes:
         """Encode what a function returned.
@@ -121,9 +140,8 @@ class Invoker:
         except BaseException as error:
             # ValueFormError mostly; anything else comes from a value's own code, run by reading it.
             _discard(result)
-            hint = _HINTS.get(type(result))
-            if hint and isinstance(error, ValueFormError):
-                error.problem += f" ({hint})"
+            if isinstance(error, ValueTooLarge):
+                raise gate_failure("RESPONSE_TOO_LARGE", str(error), {"limit": str(error.limit)}) from None
             reason = "NO_VALUE_FORM" if isinstance(error, ValueFormError) else "FUNCTION_RAISED"
             status = exception_status(
                 error, traceback=self.traceback, call_id=context.id, reason=reason, hide=_OWN_FILES
@@ -145,11 +163,6 @@ class Invoker:
             if problem:
                 return problem
         return CallFailed(exception_status(error, traceback=self.traceback, call_id=context.id, hide=_OWN_FILES))
-
-
-_HINTS: dict[type, str] = {
-    type((lambda: (yield))()): "the function is a generator: call it with StreamFunction",
-}
 
 
 def _discard(result: Any) -> None:
@@ -174,6 +187,15 @@ def _mismatch(function: Callable[..., Any], args: list[Any], kwargs: dict[str, A
             "ARGUMENTS_MISMATCH", f"{error}; the signature is {name}{signature}", {"signature": str(signature)}
         )
     return None
+
+
+def _misfit(mismatch: ArgumentMismatch, function: Callable[..., Any]) -> CallFailed:
+    metadata = {"parameter": mismatch.parameter, "path": mismatch.parameter + mismatch.path}
+    try:
+        metadata["signature"] = str(inspect.signature(function))
+    except Exception:
+        pass  # a default's own repr
+    return gate_failure("ARGUMENTS_MISMATCH", f"argument {mismatch}", metadata)
 
 
 def _undecodable(error: ValueDecodeError) -> CallFailed:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from callgate._version import __version__
+from callgate.buffers import ArrowStream, Tensor
 from callgate.context import CallContext, current_call
 from callgate.errors import (
     CallgateError,
@@ -35,13 +36,16 @@ from callgate.errors import (
     Unimplemented,
     ValueDecodeError,
     ValueFormError,
+    ValueTooLarge,
 )
+from callgate.records import Record, register
 
 if TYPE_CHECKING:
     from callgate import aio
     from callgate.client import FunctionInfo, Gate, connect
 
 __all__ = [
+    "ArrowStream",
     "CallContext",
     "CallgateError",
     "Cancelled",
@@ -54,19 +58,23 @@ __all__ = [
     "GateError",
     "InvalidCall",
     "PermissionDenied",
+    "Record",
     "RemoteError",
     "RemoteFrame",
     "ServerFault",
     "StatusError",
+    "Tensor",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "ValueDecodeError",
     "ValueFormError",
+    "ValueTooLarge",
     "__version__",
     "aio",
     "connect",
     "current_call",
+    "register",
 ]
 
 _LAZY = {"connect": "client", "Gate": "client", "FunctionInfo": "client", "aio": "aio"}

@@ -15,6 +15,7 @@
     │   └── ServerFault           INTERNAL and the rest
     ├── RemoteError               the function raised; also the remote exception's builtin type
     ├── ValueFormError            a value has no Value form           also TypeError
+    │   └── ValueTooLarge         more bytes than a message may have
     └── ValueDecodeError          a Value is not a value of Python    also ValueError
 
     StatusError                   raised *by* a function, to choose the gRPC status its caller gets
@@ -48,6 +49,7 @@ __all__ = [
     "Unimplemented",
     "ValueDecodeError",
     "ValueFormError",
+    "ValueTooLarge",
     "gate_error_class",
 ]
 
@@ -236,6 +238,18 @@ class ValueFormError(CallgateError, TypeError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}" if self.path else self.problem
+
+
+class ValueTooLarge(ValueFormError):
+    """A Python value has more bytes than a message may have.
+
+    Attributes:
+        limit: the limit, bytes.
+    """
+
+    def __init__(self, problem: str, path: str = "", limit: int = 0) -> None:
+        super().__init__(problem, path)
+        self.limit = limit
 
 
 class ValueDecodeError(CallgateError, ValueError):

@@ -13,9 +13,13 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from callgate.convert import Mismatch, converter
 from callgate.errors import ValueDecodeError
+from callgate.records import FORMS, Record, registered
 from callgate.v1 import value_pb2 as pb
-from callgate.values.limits import DEFAULT_LIMITS, Budget, Limits
+from callgate.values import arrow, scalars, temporal, tensors
+from callgate.values.foreign import short_key
+from callgate.values.limits import DEFAULT_LIMITS, NESTING_STRIDE, Budget, Limits
 
 __all__ = ["decode", "decode_arguments"]
 
@@ -125,12 +129,22 @@ def _decode_frozenset(value: pb.Value, budget: Budget, depth: int) -> frozenset[
 
 def _as_set(items: list[Any], kind: type[Any]) -> Any:
     try:
+        _check_hashes(items)
         made = kind(items)
     except TypeError as error:
         raise ValueDecodeError(f"an element of a {kind.__name__} is not hashable: {error}") from None
     if len(made) != len(items):
         raise ValueDecodeError(f"a {kind.__name__} has an element twice")
     return made
+
+
+def _check_hashes(items: list[Any]) -> None:
+    """Refuse elements that were made to have equal hashes: a set of them takes quadratic time, inside C code.
+
+    Only strings' and bytes' hashes are secret; numbers with a common one are easily made (multiples of 2**61 - 1).
+    """
+    if len(items) > 1000 and len(set(map(hash, items))) < len(items) // 8:  # arbitrary; real values have no such share
+        raise ValueDecodeError("too many elements or keys have the same hash")
 
 
 def _packed(field: str) -> Callable[[pb.Value, Budget, int], list[Any]]:
@@ -148,21 +162,23 @@ def _decode_map(value: pb.Value, budget: Budget, depth: int) -> dict[Any, Any]:
     entries = value.map_value.entries
     depth += 1
     budget.enter(depth, len(entries))
-    made: dict[Any, Any] = {}
-    for index, entry in enumerate(entries):
-        at = f".key({index})"
-        try:
-            key = _decode_one(entry.key, budget, depth)
-            at = f"[entry {index}]"
-            item = _decode_one(entry.value, budget, depth)
-            made[key] = item
-        except ValueDecodeError as error:
-            error.path = at + error.path
-            raise
-        except TypeError as error:
-            raise ValueDecodeError(f"a key is not hashable: {error}", f".key({index})") from None
-        if len(made) != index + 1:
-            raise ValueDecodeError("a key comes twice", f".key({index})")
+    keys: list[Any] = []
+    items: list[Any] = []
+    try:
+        for entry in entries:
+            keys.append(_decode_one(entry.key, budget, depth))
+            items.append(_decode_one(entry.value, budget, depth))
+    except ValueDecodeError as error:
+        at = f"[{short_key(keys[-1])}]" if len(keys) > len(items) else f".key({len(keys)})"
+        error.path = at + error.path
+        raise
+    try:
+        _check_hashes(keys)
+        made = dict(zip(keys, items, strict=True))
+    except TypeError as error:
+        raise ValueDecodeError(f"a key is not hashable: {error}") from None
+    if len(made) != len(keys):
+        raise ValueDecodeError("a key comes twice")
     return made
 
 
@@ -171,38 +187,62 @@ def _decode_string_map(value: pb.Value, budget: Budget, depth: int) -> dict[str,
     keys = packed.keys
     if len(keys) != len(packed.values):
         raise ValueDecodeError(f"a string_map has {len(keys)} keys and {len(packed.values)} values")
-    items = _decode_values(packed.values, budget, depth + 1)
+    try:
+        items = _decode_values(packed.values, budget, depth + 1)
+    except ValueDecodeError as error:
+        index, bracket, rest = error.path[1:].partition("]")
+        if bracket and index.isdecimal():  # an element's: its key says more than its number
+            error.path = f"[{short_key(keys[int(index)])}]{rest}"
+        raise
     made = dict(zip(keys, items, strict=True))
     if len(made) != len(items):
         raise ValueDecodeError("a key comes twice in a string_map")
     return made
 
 
-def _decode_big_int(value: pb.Value, budget: Budget, depth: int) -> int:
-    data = value.big_int_value
-    if not data:
-        raise ValueDecodeError("a big_int_value is empty")
-    return int.from_bytes(data, "big", signed=True)
-
-
-def _decode_surrogate_string(value: pb.Value, budget: Budget, depth: int) -> str:
+def _decode_record(value: pb.Value, budget: Budget, depth: int) -> Any:
+    record = value.record_value
+    depth += 1
+    budget.enter(depth, len(record.fields))
+    fields: dict[str, Any] = {}
+    for field in record.fields:
+        name = field.name
+        try:
+            item = _decode_one(field.value, budget, depth)
+        except ValueDecodeError as error:
+            error.path = f".{name[:80]}{error.path}"
+            raise
+        if name in fields:
+            raise ValueDecodeError("a field comes twice", f".{name[:80]}")
+        fields[name] = item
+    form = record.form
+    if not 0 <= form < len(FORMS):
+        raise ValueDecodeError(f"a record has the unknown form {form}")
+    made = Record(record.type_name, fields, FORMS[form])
+    kind = registered(record.type_name)
+    if kind is None:
+        return made
+    convert = converter(kind)
     try:
-        return value.surrogate_string_value.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise ValueDecodeError(f"a surrogate_string_value is not WTF-8: {error.reason} at byte {error.start}") from None
+        return made if convert is None else convert(made)
+    except Mismatch as mismatch:
+        raise ValueDecodeError(mismatch.problem, mismatch.path) from None
 
 
 def _decode_nested(value: pb.Value, budget: Budget, depth: int) -> Any:
+    # Each level holds a copy of all that is inside it: nesting at every level would multiply a message a hundredfold.
+    if budget.nested >= budget.limits.depth // NESTING_STRIDE + 1:
+        raise ValueDecodeError(f"nested_value comes more often than every {NESTING_STRIDE} levels")
     inner = pb.Value()
-    # A chain of nested_value inside nested_value would recurse without a level of its own: count it as one, and only
-    # containers may be nested.
     try:
         inner.ParseFromString(value.nested_value)
     except DecodeError:
         raise ValueDecodeError("a nested_value is not a serialized Value") from None
-    if inner.WhichOneof("kind") == "nested_value":
-        raise ValueDecodeError("a nested_value holds another one directly")
-    return _decode_one(inner, budget, depth)
+    budget.nested += 1
+    try:
+        return _decode_one(inner, budget, depth)
+    finally:
+        budget.nested -= 1
 
 
 #: Kinds that protobuf has decoded already.
@@ -217,8 +257,6 @@ _PLAIN: Mapping[str | None, Callable[[pb.Value], Any]] = {
 
 #: Kinds that are built here.
 _BUILT: dict[str, Callable[[pb.Value, Budget, int], Any]] = {
-    "big_int_value": _decode_big_int,
-    "surrogate_string_value": _decode_surrogate_string,
     "nested_value": _decode_nested,
     "list_value": _decode_list,
     "tuple_value": _decode_tuple,
@@ -230,4 +268,9 @@ _BUILT: dict[str, Callable[[pb.Value, Budget, int], Any]] = {
     "string_list": _packed("string_list"),
     "map_value": _decode_map,
     "string_map": _decode_string_map,
+    "record_value": _decode_record,
+    **scalars.DECODERS,
+    **temporal.DECODERS,
+    **tensors.DECODERS,
+    **arrow.DECODERS,
 }

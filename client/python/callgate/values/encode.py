@@ -1,8 +1,9 @@
 """Python → Value.
 
 A value's exact type picks its function from `_ENCODERS`: one dict access, no isinstance chain, and nothing the value
-itself can influence (`__class__` tricks have no effect on `type()`). Subclasses of the builtins go through
-`_encode_other`, which reads them with the builtin's own methods, never with overridden ones.
+itself can influence (`__class__` tricks have no effect on `type()`). Other types are looked at once, by `_encode_other`,
+and remembered: records, numpy's and Arrow's types by their ancestry, and subclasses of the builtins, which are read with
+the builtin's own methods, never with overridden ones.
 
 A function is handed the message to fill, because filling what `add()` returned is 2.7 times faster than building
 messages and copying them in (measured, ../shared/SHARP-EDGES.md).
@@ -10,11 +11,16 @@ messages and copying them in (measured, ../shared/SHARP-EDGES.md).
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from callgate.buffers import ArrowStream, Tensor
 from callgate.errors import ValueFormError
+from callgate.records import FORMS, Record, Shape, shape_of
 from callgate.v1 import value_pb2 as pb
+from callgate.values import arrow, foreign, scalars, temporal, tensors
+from callgate.values.foreign import short_key
 from callgate.values.limits import DEFAULT_LIMITS, NESTING_STRIDE, Budget, Limits
 
 __all__ = ["encode"]
@@ -37,12 +43,18 @@ def encode(value: Any, target: pb.Value | None = None, *, path: str = "result", 
     Raises:
         ValueFormError: if the value, or one inside it, has no Value form, nests too deeply, or holds itself; its path
             says which.
+        ValueTooLarge: if its strings, bytes and arrays go beyond the limit.
     """
     if target is None:
         target = pb.Value()
+    budget = Budget(limits, ValueFormError)
     try:
-        (_ENCODERS.get(type(value)) or _encode_other)(value, target, Budget(limits, ValueFormError), 0)
+        (_ENCODERS.get(type(value)) or _encode_other)(value, target, budget, 0)
     except ValueFormError as error:
+        cycle = foreign.find_cycle(value, limits.depth) if budget.exhausted else None
+        if cycle is not None:
+            at, to = cycle
+            raise ValueFormError(f"the value holds itself: this is {path}{to} again", path + at) from None
         error.path = path + error.path
         raise
     return target
@@ -60,9 +72,8 @@ def _encode_int(value: int, target: pb.Value, budget: Budget, depth: int) -> Non
     try:
         target.int_value = value
     except ValueError:  # beyond 64 bits
-        # One bit more than bit_length, for the sign; -2**71 needs no more bytes than 2**71 - 1.
-        bits = (value if value >= 0 else ~value).bit_length() + 1
-        target.big_int_value = value.to_bytes((bits + 7) // 8, "big", signed=True)
+        budget.spend(value.bit_length() // 8)
+        scalars.encode_big_int(value, target)
 
 
 def _encode_float(value: float, target: pb.Value, budget: Budget, depth: int) -> None:
@@ -70,13 +81,15 @@ def _encode_float(value: float, target: pb.Value, budget: Budget, depth: int) ->
 
 
 def _encode_str(value: str, target: pb.Value, budget: Budget, depth: int) -> None:
+    budget.spend(len(value))
     try:
         target.string_value = value
-    except UnicodeEncodeError:  # lone surrogates
-        target.surrogate_string_value = value.encode("utf-8", "surrogatepass")
+    except UnicodeEncodeError:
+        scalars.encode_surrogates(value, target)
 
 
 def _encode_bytes(value: bytes, target: pb.Value, budget: Budget, depth: int) -> None:
+    budget.spend(len(value))
     target.bytes_value = value
 
 
@@ -101,9 +114,11 @@ def _encode_list(value: list[Any], target: pb.Value, budget: Budget, depth: int)
         kinds = set(map(type, value))
         if len(kinds) == 1:
             pack = _PACKERS.get(kinds.pop())
-            if pack is not None and pack(value, target):
+            if pack is not None:
                 budget.enter(depth, len(value))
-                return
+                if pack(value, target, budget):
+                    return
+                budget.elements += len(value)
     if depth % NESTING_STRIDE == 0:
         inner = pb.Value()
         _encode_values(value, inner.list_value, budget, depth, len(value))
@@ -114,12 +129,14 @@ def _encode_list(value: list[Any], target: pb.Value, budget: Budget, depth: int)
     _encode_values(value, target.list_value, budget, depth, len(value))
 
 
-def _pack_floats(value: list[float], target: pb.Value) -> bool:
+def _pack_floats(value: list[float], target: pb.Value, budget: Budget) -> bool:
+    budget.spend(8 * len(value))
     target.double_list.values.extend(value)
     return True
 
 
-def _pack_ints(value: list[int], target: pb.Value) -> bool:
+def _pack_ints(value: list[int], target: pb.Value, budget: Budget) -> bool:
+    budget.spend(len(value))
     try:
         target.int_list.values.extend(value)
     except ValueError:  # one is beyond 64 bits
@@ -127,20 +144,24 @@ def _pack_ints(value: list[int], target: pb.Value) -> bool:
     return True
 
 
-def _pack_bools(value: list[bool], target: pb.Value) -> bool:
+def _pack_bools(value: list[bool], target: pb.Value, budget: Budget) -> bool:
+    budget.spend(len(value))
     target.bool_list.values.extend(value)
     return True
 
 
-def _pack_strings(value: list[str], target: pb.Value) -> bool:
+def _pack_strings(value: list[str], target: pb.Value, budget: Budget) -> bool:
+    size = sum(map(len, value))
+    budget.spend(size)
     try:
         target.string_list.values.extend(value)
     except UnicodeEncodeError:  # one has lone surrogates
+        budget.bytes += size
         return False
     return True
 
 
-_PACKERS: Mapping[type, Callable[[Any, pb.Value], bool]] = {
+_PACKERS: Mapping[type, Callable[[Any, pb.Value, Budget], bool]] = {
     float: _pack_floats,
     int: _pack_ints,
     bool: _pack_bools,
@@ -187,7 +208,7 @@ def _encode_string_map(value: dict[str, Any], target: pb.Value, budget: Budget, 
         for item in value.values():
             (find(type(item)) or _encode_other)(item, add(), budget, depth)
     except ValueFormError as error:
-        error.path = f"[{_short(packed.keys[len(packed.values) - 1])}]{error.path}"
+        error.path = f"[{short_key(packed.keys[len(packed.values) - 1])}]{error.path}"
         raise
     return True
 
@@ -202,57 +223,108 @@ def _encode_map(value: dict[Any, Any], target: pb.Value, budget: Budget, depth: 
         try:
             (find(type(key)) or _encode_other)(key, entry.key, budget, depth)
         except ValueFormError as error:
-            error.path = f".key({_short(key)}){error.path}"
+            error.path = f".key({short_key(key)}){error.path}"
             raise
         try:
             (find(type(item)) or _encode_other)(item, entry.value, budget, depth)
         except ValueFormError as error:
-            error.path = f"[{_short(key)}]{error.path}"
+            error.path = f"[{short_key(key)}]{error.path}"
             raise
 
 
-def _short(key: object) -> str:
-    """A key as a path shows it: repr() for plain ones, cut; the type's name for all whose repr is their own code."""
-    if type(key) in (str, int, bool, float, bytes, type(None)):
-        if type(key) is int and key.bit_length() > 256:
-            return "<int>"
-        text = repr(key[:41] if isinstance(key, str | bytes) else key)
-        return text if len(text) <= 43 else text[:40] + "…" + text[0]
-    return f"<{type(key).__name__}>"
+def _record_encoder(shape: Shape) -> _Encoder:
+    form = FORMS.index(shape.form)
+
+    def encode_record(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
+        _encode_fields(shape.type_name, form, shape.read(value), target, budget, depth)
+
+    return encode_record
 
 
-#: Builtins by which a subclass's instance is read, and how to read it past overridden methods.
-_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (int, int.__pos__),
-    (float, float.__pos__),
-    (str, lambda v: str.__str__(v)[:]),
-    (bytes, lambda v: bytes.__getitem__(v, slice(None))),
-    (list, lambda v: [*list.__iter__(v)]),
-    (tuple, lambda v: (*tuple.__iter__(v),)),
-    (dict, lambda v: dict(dict.items(v))),
-    (set, lambda v: {*set.__iter__(v)}),
-    (frozenset, lambda v: frozenset(frozenset.__iter__(v))),
-)
+def _encode_fields(
+    type_name: str, form: int, fields: list[tuple[str, Any]], target: pb.Value, budget: Budget, depth: int
+) -> None:
+    depth += 1
+    budget.enter(depth, len(fields))
+    holder = pb.Value() if depth % NESTING_STRIDE == 0 else target
+    made = holder.record_value
+    name = ""
+    try:
+        made.type_name = type_name
+        made.form = form  # type: ignore[assignment]  # the numbers of the enum
+        add = made.fields.add
+        find = _ENCODERS.get
+        for name, item in fields:  # noqa: B007  # the error's path wants the last name
+            field = add()
+            field.name = name
+            (find(type(item)) or _encode_other)(item, field.value, budget, depth)
+    except ValueFormError as error:
+        error.path = f".{name}{error.path}"
+        raise
+    except UnicodeEncodeError:
+        raise ValueFormError("a type's or field's name has lone surrogates", f".{ascii(name)}") from None
+    if holder is not target:
+        target.nested_value = holder.SerializeToString()
+
+
+def _encode_unknown_record(value: Record, target: pb.Value, budget: Budget, depth: int) -> None:
+    _encode_fields(value.type_name, FORMS.index(value.form), list(value.items()), target, budget, depth)
+
+
+def _member_encoder(shape: Shape) -> _Encoder:
+    """For Enums: a member whose value has no Value form still has its name."""
+    form = FORMS.index(shape.form)
+
+    def encode_member(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
+        fields = shape.read(value)
+        try:
+            _encode_fields(shape.type_name, form, fields, target, budget, depth)
+        except ValueFormError:
+            if budget.exhausted or not value._name_:
+                raise
+            target.Clear()
+            _encode_fields(shape.type_name, form, fields[:1], target, budget, depth)
+
+    return encode_member
 
 
 def _encode_other(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
-    """Encode what the table does not have: a subclass of a builtin as that builtin; all else has no Value form."""
+    """Encode what the table does not have."""
     kind = type(value)
-    for base, read in _BASES:
-        if issubclass(kind, base):
-            plain = read(value)
-            if type(plain) is base:
-                _ENCODERS[base](plain, target, budget, depth)
-                return
-    raise ValueFormError(f"{_type_name(kind)} has no Value form")
+    encoder = _found.get(kind)
+    if encoder is None:
+        encoder = _find(kind)
+        if encoder is None:
+            raise ValueFormError(foreign.refusal(kind))
+        if len(_found) >= _MOST_FOUND:
+            _found.clear()
+        _found[kind] = encoder
+    encoder(value, target, budget, depth)
 
 
-def _type_name(kind: type) -> str:
-    """"module.QualName", without the module for builtins; read past a metaclass."""
-    name = str(type.__getattribute__(kind, "__qualname__"))
-    module = type.__getattribute__(kind, "__module__")
-    return name if module == "builtins" or not isinstance(module, str) else f"{module}.{name}"
+def _find(kind: type) -> _Encoder | None:
+    shape = shape_of(kind)
+    if shape is not None:
+        # By ancestry, as shape_of() looks: a type can claim to be anything.
+        return _member_encoder(shape) if enum.Enum in kind.__mro__ else _record_encoder(shape)
+    encoder: _Encoder | None = tensors.encoder_for(kind) or arrow.encoder_for(kind)
+    if encoder is not None:
+        return encoder
+    plain = foreign.plain_reader(kind)
+    if plain is None:
+        return None
+    base, read = plain
+    encode_base = _ENCODERS[base]
 
+    def encode_subclass(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
+        encode_base(read(value), target, budget, depth)
+
+    return encode_subclass
+
+
+#: Encoders of types that are not in the table, once found. Bounded, since a program may make types without end.
+_found: dict[type, _Encoder] = {}
+_MOST_FOUND = 1000
 
 _STR_ONLY = frozenset({str})
 
@@ -268,4 +340,9 @@ _ENCODERS: dict[type, _Encoder] = {
     set: _sequence_encoder("set_value"),
     frozenset: _sequence_encoder("frozenset_value"),
     dict: _encode_dict,
+    Record: _encode_unknown_record,
+    Tensor: tensors.encode_tensor,
+    ArrowStream: arrow.encode_stream,
+    **scalars.ENCODERS,
+    **temporal.ENCODERS,
 }

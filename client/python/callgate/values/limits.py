@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callgate.errors import ValueDecodeError, ValueFormError
+from callgate.errors import ValueDecodeError, ValueFormError, ValueTooLarge
 
 __all__ = ["DEFAULT_LIMITS", "NESTING_STRIDE", "Budget", "Limits"]
 
@@ -22,10 +22,13 @@ class Limits:
         depth: how deep containers may nest; 100 is what JSON parsers commonly take, and far below Python's own stack.
         elements: how many elements all containers of a message may have together; 10 million is arbitrary: about
             1 GB of Python objects at worst.
+        bytes: how many bytes the strings, bytes and arrays of a message may have together. 2 GiB is what protobuf takes
+            at most; a server sets the size of its largest message here, and so refuses before it converts.
     """
 
     depth: int = 100
     elements: int = 10_000_000
+    bytes: int = (1 << 31) - 1
 
 
 DEFAULT_LIMITS = Limits()
@@ -39,13 +42,18 @@ class Budget:
         error: what to raise when they are used up.
     """
 
-    __slots__ = ("depth", "elements", "error", "limits")
+    __slots__ = ("bytes", "depth", "elements", "error", "exhausted", "limits", "nested")
 
     def __init__(self, limits: Limits, error: type[ValueFormError] | type[ValueDecodeError]) -> None:
         self.limits = limits
         self.depth = limits.depth
         self.elements = limits.elements
+        self.bytes = limits.bytes
         self.error = error
+        #: Whether something ran out.
+        self.exhausted = False
+        #: How many Values serialized on their own are being decoded, one inside the other.
+        self.nested = 0
 
     def enter(self, depth: int, count: int) -> None:
         """Take a container of `count` elements at `depth` (1 is the outermost) off the budget.
@@ -59,7 +67,23 @@ class Budget:
         if self.elements < 0:
             self._refuse(f"more than {self.limits.elements} elements in all", self.limits.elements)
 
+    def spend(self, count: int) -> None:
+        """Take `count` bytes off the budget.
+
+        Raises:
+            ValueTooLarge | ValueDecodeError: if that is more than is left.
+        """
+        self.bytes -= count
+        if self.bytes < 0:
+            self.exhausted = True
+            limit = self.limits.bytes
+            problem = f"more than {limit} bytes in all"
+            if self.error is ValueDecodeError:
+                raise ValueDecodeError(problem, limit=limit)
+            raise ValueTooLarge(problem, limit=limit)
+
     def _refuse(self, problem: str, limit: int) -> None:
+        self.exhausted = True
         if self.error is ValueDecodeError:
             raise ValueDecodeError(problem, limit=limit)
         raise self.error(problem)

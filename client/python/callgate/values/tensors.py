@@ -1,0 +1,222 @@
+"""numpy arrays and scalars ↔ Tensor.
+
+Needs no numpy: an encoder gets here only with a value whose type numpy made; a decoder imports numpy if it is there,
+and else makes a `callgate.Tensor`. Arrays come back C-contiguous, in this machine's byte order and writable, whatever
+their layout was: layout is not part of a value.
+
+Copies beyond protobuf's own: one on encoding (the bytes that protobuf wants), one on decoding (bytes are read-only).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from typing import Any
+
+from callgate.buffers import Tensor
+from callgate.errors import ValueDecodeError, ValueFormError
+from callgate.v1 import value_pb2 as pb
+from callgate.values.limits import Budget
+
+__all__ = ["DECODERS", "encoder_for", "encode_tensor"]
+
+#: Element types that travel under numpy's name for them; not long doubles, whose format is the machine's own.
+_NAMES = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+)
+#: Element types of ml_dtypes. A name is looked up in that module only if it is one of these.
+_ML_NAMES = frozenset(
+    "bfloat16 float8_e3m4 float8_e4m3 float8_e4m3b11fnuz float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz "
+    "float8_e8m0fnu".split()
+)
+_UNITS = r"(?:\[(?:[1-9]\d{0,8})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?"
+_TIMES = re.compile(rf"(?:datetime64|timedelta64){_UNITS}", re.ASCII)
+_FIXED = re.compile(r"[SU](?:0|[1-9]\d{0,8})", re.ASCII)
+
+
+def encoder_for(kind: type) -> Any:
+    """The encoder for a numpy type.
+
+    Args:
+        kind: a type; told by its ancestry whether it is numpy's.
+
+    Returns:
+        An encoder; None if the type is not numpy's, or one without a Value form.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    mro = type.__getattribute__(kind, "__mro__")
+    if kind is numpy.ndarray or numpy.memmap in mro:
+        return _encode_array
+    # Exact scalar types: a subclass (numpy.float64's, say) is its author's own.
+    if numpy.generic in mro and numpy.dtype(kind).type is kind and kind.__module__ in ("numpy", "ml_dtypes"):
+        return _encode_scalar
+    return None
+
+
+def _dtype_name(dtype: Any) -> str:
+    kind = dtype.kind
+    if kind == "S":
+        return f"S{dtype.itemsize}"
+    if kind == "U":
+        return f"U{dtype.itemsize // 4}"
+    name = str(dtype.name)
+    if name in _NAMES or kind in "mM" or (name in _ML_NAMES and dtype.type.__module__ == "ml_dtypes"):
+        return name
+    raise ValueFormError(f"an array of dtype {dtype} has no Value form ({_hint(dtype)})")
+
+
+def _hint(dtype: Any) -> str:
+    if dtype.kind == "O":
+        return "its elements are Python objects: use tolist()"
+    if dtype.names:
+        return "it is structured: use one array for each field"
+    if dtype.kind in "fc":
+        return "its format depends on the machine: use float64 or complex128"
+    return "use a dtype of fixed width"
+
+
+def _encode_array(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
+    dtype = value.dtype
+    name = _dtype_name(dtype)
+    budget.spend(value.nbytes)
+    made = target.tensor_value
+    made.dtype = name
+    made.shape.extend(value.shape)
+    if (dtype.byteorder == ">") or (dtype.byteorder == "=" and sys.byteorder == "big"):
+        value = value.byteswap()
+    made.data = value.tobytes("C")
+
+
+def _encode_scalar(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
+    made = target.tensor_value
+    made.scalar = True
+    if isinstance(value, str):  # numpy.str_: by its characters, because the array of it would lose trailing NULs
+        budget.spend(len(value) * 4)
+        made.dtype = f"U{len(value)}"
+        made.data = str(value).encode("utf-32-le", "surrogatepass")
+        return
+    if isinstance(value, bytes):
+        budget.spend(len(value))
+        made.dtype = f"S{len(value)}"
+        made.data = bytes(value)
+        return
+    dtype = value.dtype
+    made.dtype = _dtype_name(dtype)
+    data = value.tobytes()
+    if sys.byteorder == "big":
+        data = dtype.type(value).byteswap().tobytes()
+    made.data = data
+
+
+def encode_tensor(value: Tensor, target: pb.Value, budget: Budget, depth: int) -> None:
+    """Encode what an array arrived as without numpy."""
+    budget.spend(len(value.data))
+    made = target.tensor_value
+    made.SetInParent()
+    made.dtype = value.dtype
+    made.shape.extend(value.shape)
+    made.data = value.data
+    made.scalar = value.scalar
+
+
+def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
+    message = value.tensor_value
+    name = message.dtype
+    shape = tuple(message.shape)
+    size = _element_size(name)
+    if len(shape) > 32 or any(n < 0 for n in shape):  # 32 dimensions are numpy 1's limit
+        raise ValueDecodeError(f"a tensor has the shape {str(shape)[:80]}; at most 32 dimensions of 0 or more are right")
+    if message.scalar and shape:
+        raise ValueDecodeError("a tensor is said to be a scalar and has a shape")
+    data = message.data
+    count = math.prod(shape)
+    if size is not None and count * size != len(data):
+        raise ValueDecodeError(
+            f"a tensor of shape {str(shape)[:80]} and dtype {name} takes {_short(count * size)} bytes, and has {len(data)}"
+        )
+    if size == 0 and count > budget.elements:  # no bytes stand for the elements: only this bounds them
+        raise ValueDecodeError("a tensor of elements without width has too many of them", limit=budget.limits.elements)
+    try:
+        import numpy
+    except ImportError:
+        return Tensor(name, shape, data, message.scalar)
+    dtype = _numpy_dtype(numpy, name)
+    if dtype is None:
+        return Tensor(name, shape, data, message.scalar)
+    if message.scalar:
+        return _scalar(numpy, name, dtype, data)
+    try:
+        if not data:
+            return numpy.ndarray(shape, dtype)
+        flat = numpy.frombuffer(data, _safe(numpy, dtype, data))
+        return flat.reshape(shape).astype(dtype, copy=True)  # writable, in this machine's byte order
+    except ValueError as error:
+        raise ValueDecodeError(f"numpy refuses a tensor: {error}") from None
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 1 << 64 else "more than 2**64"
+
+
+def _element_size(name: str) -> int | None:
+    """Bytes an element of a dtype takes; None for float formats whose size this place need not know.
+
+    Raises:
+        ValueDecodeError: if there is no such dtype.
+    """
+    size = _SIZES.get(name)
+    if size is not None:
+        return size
+    if len(name) <= 32:
+        if _TIMES.fullmatch(name):
+            return 8
+        if _FIXED.fullmatch(name):
+            return int(name[1:]) * (4 if name[0] == "U" else 1)
+    raise ValueDecodeError(f"a tensor has an unknown dtype: {name[:40]!r}")
+
+
+_SIZES = {
+    **{name: int(re.sub(r"\D", "", name) or 8) // 8 for name in _NAMES},
+    **{name: 2 if name == "bfloat16" else 1 for name in _ML_NAMES},
+}
+
+
+def _numpy_dtype(numpy: Any, name: str) -> Any:
+    """numpy's dtype of that name; None for one of ml_dtypes where that is not installed, or is older than it."""
+    if name in _ML_NAMES:
+        try:
+            import ml_dtypes
+        except ImportError:
+            return None
+        kind = getattr(ml_dtypes, name, None)
+        return None if kind is None else numpy.dtype(kind)
+    try:
+        return numpy.dtype(name)
+    except (TypeError, ValueError) as error:  # a multiple of a unit that overflows
+        raise ValueDecodeError(f"a tensor has a dtype that numpy refuses: {name}: {error}") from None
+
+
+def _safe(numpy: Any, dtype: Any, data: bytes) -> Any:
+    """The dtype to read bytes by, such that none of them makes an element that numpy could not hold."""
+    if dtype.kind == "b":
+        return numpy.dtype("uint8")  # a bool of 2 is neither true nor false; astype() makes it true
+    if dtype.kind == "U" and numpy.frombuffer(data, "<u4").max() > 0x10FFFF:
+        raise ValueDecodeError("a tensor's text has characters beyond Unicode")
+    return dtype.newbyteorder("<")
+
+
+def _scalar(numpy: Any, name: str, dtype: Any, data: bytes) -> Any:
+    if name[0] == "S":
+        return numpy.bytes_(data)
+    if name[0] == "U":
+        try:
+            return numpy.str_(data.decode("utf-32-le", "surrogatepass"))
+        except UnicodeDecodeError as error:
+            raise ValueDecodeError(f"a tensor's text is not UTF-32: {error.reason}") from None
+    return numpy.frombuffer(data, _safe(numpy, dtype, data)).astype(dtype)[0]
+
+
+DECODERS: dict[str, Any] = {"tensor_value": _decode_tensor}
