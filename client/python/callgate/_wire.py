@@ -20,6 +20,7 @@ from callgate.values import decode, encode
 
 __all__ = [
     "HEALTH_CHECK",
+    "RELOAD",
     "call_request",
     "closed",
     "closed_midway",
@@ -37,6 +38,9 @@ __all__ = [
 
 #: The standard health service's method (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+
+#: AdminService's one method.
+RELOAD = "/callgate.v1.AdminService/ReloadFunctions"
 
 #: Timeouts from here on, a hundred years, are none: gRPC counts in 64-bit nanoseconds, and they would wrap around.
 _FOREVER = 100 * 365 * 86400.0

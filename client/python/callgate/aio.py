@@ -21,6 +21,7 @@ from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connect
 from callgate._info import FunctionInfo, ParameterInfo, function_info
 from callgate._wire import (
     HEALTH_CHECK,
+    RELOAD,
     call_request,
     closed,
     closed_midway,
@@ -38,6 +39,7 @@ from callgate._wire import (
 from callgate.context import calling
 from callgate.errors import FunctionNotFound
 from callgate.v1 import function_service_pb2 as pb
+from callgate.v1.admin_service_pb2 import ReloadFunctionsResponse
 
 __all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "connect"]
 
@@ -131,7 +133,7 @@ class Gate:
             self._channel = grpc.aio.insecure_channel(connection.target, connection.options)
         self._loop = loop
         names = ("CallFunction", "ListFunctions", "GetFunction")
-        self._rpcs = {path: self._channel.unary_unary(path) for path in (*map(method, names), HEALTH_CHECK)}
+        self._rpcs = {path: self._channel.unary_unary(path) for path in (*map(method, names), HEALTH_CHECK, RELOAD)}
 
     async def _connect(self) -> Gate:
         self._start()
@@ -270,6 +272,11 @@ class Gate:
             return health_status(await self._unary(HEALTH_CHECK, health_request(service), seconds))
         except FunctionNotFound:  # what the health protocol answers for a service it does not know
             return "SERVICE_UNKNOWN"
+
+    async def reload(self, *, timeout: float | None = None) -> int:
+        """As `callgate.Gate.reload`."""
+        seconds = seconds_of(timeout, self._timeout)
+        return ReloadFunctionsResponse.FromString(await self._unary(RELOAD, b"", seconds)).functions
 
     async def _unary(self, path: str, data: bytes, seconds: float | None) -> bytes:
         self._start()

@@ -19,6 +19,7 @@ from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connect
 from callgate._info import FunctionInfo, ParameterInfo, function_info
 from callgate._wire import (
     HEALTH_CHECK,
+    RELOAD,
     call_request,
     closed,
     closed_midway,
@@ -36,6 +37,7 @@ from callgate._wire import (
 from callgate.context import calling
 from callgate.errors import FunctionNotFound
 from callgate.v1 import function_service_pb2 as pb
+from callgate.v1.admin_service_pb2 import ReloadFunctionsResponse
 
 __all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "connect"]
 
@@ -120,6 +122,7 @@ class Gate:
         self._list_functions = unary(method("ListFunctions"), _registered_method=True)
         self._get_function = unary(method("GetFunction"), _registered_method=True)
         self._check_health = unary(HEALTH_CHECK, _registered_method=True)
+        self._reload = unary(RELOAD, _registered_method=True)
         if wait is not None:
             self._greet(wait)
 
@@ -254,6 +257,22 @@ class Gate:
             return health_status(self._unary(self._check_health, health_request(service), seconds))
         except FunctionNotFound:  # what the health protocol answers for a service it does not know
             return "SERVICE_UNKNOWN"
+
+    def reload(self, *, timeout: float | None = None) -> int:
+        """Have the server load its modules anew; for those who may administer it (`auth.administrators`).
+
+        Args:
+            timeout: seconds to wait; None for the connection's.
+
+        Returns:
+            How many functions are exposed now.
+
+        Raises:
+            FailedPrecondition: if the new code cannot be served; the old stays in use.
+            PermissionDenied: if this client may not.
+        """
+        seconds = seconds_of(timeout, self._timeout)
+        return ReloadFunctionsResponse.FromString(self._unary(self._reload, b"", seconds)).functions
 
     def _unary(self, rpc: Callable[..., bytes], data: bytes, seconds: float | None) -> bytes:
         self._check_usable()
