@@ -151,6 +151,15 @@ class Turn:
             self._holders.add(first)
             first.wake()
 
+    def resize(self, places: int) -> None:
+        """Change how many may hold a turn at once; who holds one beyond that keeps it.
+
+        For executors whose workers come and go: with 0 places everybody waits.
+        """
+        with self._lock:
+            self.places = places
+            self._hand_on()
+
     def close(self) -> None:
         """Turn away who waits (CLOSED) and who comes later; who holds a turn keeps it."""
         with self._lock:
