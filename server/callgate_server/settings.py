@@ -101,6 +101,9 @@ _KEYS_OF_KINDS: dict[str, tuple[str, ...]] = {
     "memory": ("processes",),
     "cpu": ("processes",),
     "open_files": ("processes",),
+    "start_timeout": ("processes",),
+    "max_crashes": ("processes",),
+    "crash_window": ("processes",),
 }
 
 
@@ -120,7 +123,8 @@ class ExecutorSettings(_Frozen):
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     #: processes: another environment's interpreter.
     python: Path | None = None
-    #: processes: a worker is replaced after so many calls.
+    #: processes: a worker runs at most so many calls. Its replacement is started while it runs the last tenth of them
+    #: (with 1: each worker has a spare).
     max_calls: int | None = Field(default=None, ge=1)
     #: processes: a worker whose resident memory is above this after a call is replaced.
     max_rss: Annotated[int, BeforeValidator(_bytes), Field(ge=1 << 20)] | None = None
@@ -130,6 +134,13 @@ class ExecutorSettings(_Frozen):
     cpu: Annotated[int, BeforeValidator(_seconds), Field(ge=1)] | None = None
     #: processes: a worker's open files (RLIMIT_NOFILE).
     open_files: int | None = Field(default=None, ge=16)
+    #: processes: how long a worker may take to start and import its modules; large ones take their time.
+    start_timeout: Seconds = 60.0
+    #: processes: so many crashes of workers within `crash_window` stop the server, for its orchestrator to act.
+    #: Arbitrary: ten functions that crash three times each, and are then in quarantine, stay below.
+    max_crashes: int = Field(default=32, ge=1, le=100_000)
+    #: processes: see max_crashes.
+    crash_window: Seconds = 60.0
     #: Seconds after which a call that can be neither interrupted nor ended takes readiness down.
     wedge_after: Seconds = 30.0
     #: Then: only report it, or exit so that an orchestrator restarts the server.
