@@ -53,7 +53,8 @@ class Dispatcher:
         self.outcomes: Counter[str] = Counter()
         self._admission = admission
         self._max_response_bytes = max_response_bytes
-        self._state = threading.Condition(threading.Lock())  # guards what follows, and `outcomes`
+        self._lock = threading.Lock()  # guards what follows, and `outcomes`
+        self._state = threading.Condition(self._lock)  # notified while draining
         self._admitted = 0
         self._draining = False
 
@@ -119,11 +120,11 @@ class Dispatcher:
             log.exception("internal error", call_id=call_id, module=request.module[:80], function=request.function[:80])
             raise internal_failure(call_id) from error
         finally:
-            with self._state:
+            with self._lock:
                 self.outcomes[outcome] += 1
 
     def _admit(self) -> None:
-        with self._state:
+        with self._lock:
             if self._draining:
                 raise gate_failure("DRAINING", "the server is shutting down; the call never started")
             if self._admitted >= self._admission:
@@ -135,7 +136,7 @@ class Dispatcher:
             self._admitted += 1
 
     def _leave(self) -> None:
-        with self._state:
+        with self._lock:
             self._admitted -= 1
             if self._draining:
                 self._state.notify_all()
@@ -149,7 +150,7 @@ class Dispatcher:
 
     def replace(self, registry: Registry, executors: Mapping[str, Executor]) -> None:
         """Take calls from now on to these; executors that are no longer named are kept for calls on their way."""
-        with self._state:
+        with self._lock:
             self.executors = {**self.executors, **executors}
             self.registry = registry
 

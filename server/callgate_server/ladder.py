@@ -62,7 +62,7 @@ class Rungs(Protocol):
 class Climb:
     """One running call on the ladder."""
 
-    __slots__ = ("_ladder", "call", "cause", "finished", "left_at", "rung", "rungs")
+    __slots__ = ("_ladder", "call", "cause", "finished", "left_at", "next_at", "rung", "rungs")
 
     def __init__(self, ladder: Ladder, call: Call, rungs: Rungs) -> None:
         self._ladder = ladder
@@ -72,6 +72,7 @@ class Climb:
         self.rung = 0
         self.cause = ""  # "deadline" or "cancel", once the caller has left
         self.left_at = 0.0
+        self.next_at = 0.0  # when the next rung is due
 
     def done(self) -> None:
         """The call has ended; no further rung is worth taking."""
@@ -177,14 +178,14 @@ class Ladder:
                         {"call_id": climb.call.context.id},
                     )
                 )
-            self.schedule(now + self.graces.interrupt, climb)
-        elif now < climb.left_at + self.graces.interrupt:
-            return  # a second reason to leave while a rung is already scheduled
+            self._next(climb, now + self.graces.interrupt)
+        elif now < climb.next_at:
+            return  # a second reason to leave (a deadline after a cancellation): the next rung has its own time
         elif climb.rung == 1:
             climb.rung = 2
             if climb.rungs.interrupt():
                 self.taken["interrupt"] += 1
-            self.schedule(now + self.graces.kill, climb)
+            self._next(climb, now + self.graces.kill)
         elif climb.rung == 2:
             climb.rung = 3
             if climb.rungs.kill():
@@ -192,6 +193,10 @@ class Ladder:
                 return
             self.taken["wedge"] += 1
             climb.rungs.wedged(now - climb.left_at)
+
+    def _next(self, climb: Climb, when: float) -> None:
+        climb.next_at = when
+        self.schedule(when, climb)
 
     def close(self) -> None:
         """Stop climbing."""

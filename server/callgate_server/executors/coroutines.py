@@ -97,8 +97,11 @@ class CoroutinesExecutor(InProcessExecutor):
             self._loop.close()
 
     def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
-        with self._turn_of(run, waiter):
+        began = self._begin(run)
+        try:
             return self._await(run)
+        finally:
+            self._end(run, waiter, began)
 
     def _await(self, run: Run) -> bytes:
         """Have the loop run a call, and wait for it."""
