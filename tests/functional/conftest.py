@@ -1,7 +1,7 @@
 """Servers in this process, on port 0, for tests over a real socket.
 
-Servers are shared: creating many in one process leaks inside gRPC (grpc#31509). `serve(...)` with the same settings gives
-the same one; a test that breaks its server asks for one of its own with `shared=False`.
+Servers are shared: creating many in one process leaks inside gRPC (grpc#31509). `serve(...)` with the same settings
+gives the same one; a test that breaks its server asks for one of its own with `shared=False`.
 """
 
 from __future__ import annotations

@@ -97,8 +97,15 @@ def test_arguments_that_do_not_fit_name_the_signature(gate, args, kwargs):
 
 def test_a_type_error_of_the_function_itself_is_the_functions(gate):
     with pytest.raises(callgate.RemoteError) as caught:
-        gate.call(M, "add", 1, "text")
+        gate.call(M, "join_untyped", 1, "text")
     assert isinstance(caught.value, TypeError)
+
+
+def test_an_argument_that_its_type_hint_does_not_take_is_refused_before_the_function_runs(gate):
+    with pytest.raises(callgate.InvalidCall) as caught:
+        gate.call(M, "add", 1, "text")
+    assert caught.value.reason == "ARGUMENTS_MISMATCH"
+    assert "right" in str(caught.value)
 
 
 def test_a_value_of_no_kind_is_refused_with_its_place(channel):

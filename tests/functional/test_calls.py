@@ -65,6 +65,12 @@ def test_a_mapping_keeps_its_order(gate):
     assert list(gate.call(M, "echo", value)) == ["z", "a", "m"]
 
 
+def test_values_nest_as_deep_as_the_limit_and_no_deeper(gate):
+    assert gate.call(M, "nested", 100) == served_functions.nested(100)
+    with pytest.raises(callgate.RemoteError, match="100"):
+        gate.call(M, "nested", 101)
+
+
 def test_positional_and_keyword_arguments_bind_as_in_python(gate):
     assert gate.call(M, "shape", 1, 2, 3, 4, c=5, e=6) == served_functions.shape(1, 2, 3, 4, c=5, e=6)
     assert gate.module(M).shape(1, b=2, c=3, d=4) == served_functions.shape(1, b=2, c=3, d=4)

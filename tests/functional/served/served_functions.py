@@ -54,6 +54,11 @@ def boom(message: str = "boom") -> None:
     raise ValueError(message)
 
 
+def join_untyped(left, right):
+    """Add without saying what."""
+    return left + right
+
+
 def divide(left: float, right: float) -> float:
     """Divide, and let Python complain."""
     return left / right
@@ -156,7 +161,7 @@ def wait_until_cancelled(name: str) -> str:
     return "cancelled"
 
 
-def leave_trace(name: str) -> None:
+def leave_trace(name: object) -> None:
     """Leave a trace of having run."""
     TRACES.append((name, "ran"))
 
@@ -192,3 +197,13 @@ class Account:
     """Not a function."""
 
     balance = 0
+
+
+#: A Gate that a test lends to `call_through_shared_gate`.
+shared_gate: callgate.Gate | None = None
+
+
+def call_through_shared_gate(function: str, argument: object, timeout: float) -> object:
+    """Call a function through the Gate that the test lent, from inside a call."""
+    assert shared_gate is not None
+    return shared_gate.call_with(__name__, function, [argument], timeout=timeout)
