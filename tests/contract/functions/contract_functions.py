@@ -94,8 +94,8 @@ def hold_in_c(started, seconds):
 
 def spin(started, caught):
     """Burn CPU until interrupted, and say so."""
-    _tell(started)
     try:
+        _tell(started)  # inside: the interruption may come as soon as this is out
         while True:
             pass
     except BaseException:
@@ -105,8 +105,8 @@ def spin(started, caught):
 
 def spin_stubbornly(started):
     """Burn CPU, and swallow an interruption once."""
-    _tell(started)
     try:
+        _tell(started)
         while True:
             pass
     except BaseException:

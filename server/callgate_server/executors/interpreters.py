@@ -1,0 +1,189 @@
+"""`interpreters`: sub-interpreters with a GIL of their own, hence CPU parallelism in one process.
+
+    pool thread ──▶ Turn with a place for each interpreter (FIFO, bounded, deadline-aware)
+                      └▶ decode the arguments, borrow an idle interpreter
+                           └▶ the same thread enters it: unpack, Scope, the function, pack
+                         give it back, pass the turn on
+                    encode the result
+
+protobuf and grpc stay in the main interpreter, where one GIL serves all; only plain data crosses (crossing.py), and no
+thread is handed over to. A module that cannot be imported in a sub-interpreter (numpy, most Cython and Rust extensions)
+is found at the start, and its functions go to another executor, with a line in the log and a note on the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+
+import structlog
+
+from callgate.failures import gate_failure
+from callgate_server.call import Call
+from callgate_server.executors.base import Executor, ExecutorStats, Surroundings
+from callgate_server.executors.in_process import InProcessExecutor, Run, not_started
+from callgate_server.executors.interpreter_adapter import require_interpreters
+from callgate_server.executors.interpreter_calls import InterpreterRun, answered, message_of
+from callgate_server.executors.interpreter_pool import InterpreterPool
+from callgate_server.executors.interpreter_worker import LoadProblem
+from callgate_server.registry import Exposed, ModuleFailed
+from callgate_server.settings import SettingsError
+from callgate_server.turn import Outcome, Waiter
+
+__all__ = ["InterpretersExecutor"]
+
+log = structlog.get_logger("callgate.interpreters")
+
+
+class InterpretersExecutor(InProcessExecutor):
+    """As many calls at once as there are interpreters.
+
+    Args:
+        name: its name in the settings.
+        around: what the server lends.
+        workers: how many interpreters.
+        queue: how many calls may wait.
+        fallback: makes the executor for functions that cannot be loaded in a sub-interpreter; called when the first such
+            is found. Without it they are an error.
+
+    Raises:
+        SettingsError: if this Python has no such interpreters.
+    """
+
+    kind = "interpreters"
+
+    def __init__(
+        self,
+        name: str,
+        around: Surroundings,
+        *,
+        workers: int,
+        queue: int = 256,
+        fallback: Callable[[], Executor] | None = None,
+    ) -> None:
+        require_interpreters(name)
+        super().__init__(name, around, places=workers, queue=queue)
+        self._pool = InterpreterPool(workers, around.import_path)
+        self._make_fallback = fallback
+        self._fallback: Executor | None = None
+        self._elsewhere: frozenset[tuple[str, str]] = frozenset()
+
+    def start(self, functions: Sequence[Exposed]) -> None:
+        """Make the interpreters, load the functions in each, and send elsewhere what cannot be loaded.
+
+        Raises:
+            SettingsError: if there is no fallback for what cannot be loaded.
+        """
+        try:
+            self._send_elsewhere(functions, self._pool.fill([_key(exposed) for exposed in functions]))
+        except BaseException:
+            self._pool.close()
+            raise
+
+    def reload(self, functions: Sequence[Exposed]) -> None:
+        """Load the functions' new code in new interpreters; old ones end with the calls that they run.
+
+        Raises:
+            ModuleFailed: if a function that ran here cannot be loaded any more; the old interpreters stay.
+        """
+        here = [_key(exposed) for exposed in functions if _key(exposed) not in self._elsewhere]
+        problems = self._pool.fill([_key(exposed) for exposed in functions], required=here)
+        for module, _, problem, trace in problems:
+            if any(module == of for of, _ in here):
+                raise ModuleFailed(module, trace or problem)
+        self._send_elsewhere(functions, problems)
+
+    def _send_elsewhere(self, functions: Sequence[Exposed], problems: Sequence[LoadProblem]) -> None:
+        reasons = {(module, name): problem for module, name, problem, _ in problems}
+        moved = [exposed for exposed in functions if _key(exposed) in reasons]
+        if not moved:
+            self._elsewhere = frozenset()
+            return
+        if self._make_fallback is None:
+            first = moved[0]
+            raise SettingsError(
+                f"executors.{self.name}: {first.full_name} cannot run in a sub-interpreter ({reasons[_key(first)]})"
+            )
+        if self._fallback is None:
+            fallback = self._make_fallback()
+            fallback.start(moved)
+            self._fallback = fallback
+        else:
+            fallback = self._fallback
+            fallback.reload(moved)
+        for exposed in moved:
+            reason = reasons[_key(exposed)]
+            exposed.notes.append(f"runs in {fallback.kind}: it cannot be loaded in a sub-interpreter ({reason})")
+            log.warning(
+                "function cannot be loaded in a sub-interpreter",
+                function=exposed.full_name, runs_in=fallback.kind, reason=reason,
+            )  # fmt: skip
+        self._elsewhere = frozenset(reasons)
+
+    def describe(self) -> str:
+        """How many interpreters, and what does not run in them."""
+        count = self._turn.places
+        phrase = f"{count} sub-interpreter{'s' if count != 1 else ''}, each with a GIL of its own"
+        if self._elsewhere and self._fallback is not None:
+            phrase += f"; {len(self._elsewhere)} functions that cannot be loaded there run in {self._fallback.kind}"
+        return phrase
+
+    def call(self, exposed: Exposed, call: Call) -> bytes:
+        """Run a call when its turn comes."""
+        if self._elsewhere and _key(exposed) in self._elsewhere and self._fallback is not None:
+            return self._fallback.call(exposed, call)
+        return super().call(exposed, call)
+
+    def _before_waiting(self, call: Call) -> None:
+        if self._turn.places > 1:
+            return
+        holder = self._turn.held_by(0, call.context.chain)
+        if holder is not None:
+            raise gate_failure(
+                "WOULD_DEADLOCK",
+                f"call {holder} holds the only interpreter of {self.name!r} and led to this call, which would wait for "
+                "it; raise its `workers`, or put the inner function on another executor",
+                {"holder": holder},
+            )
+
+    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
+        call, invoker = run.call, self._around.invoker
+        mine = InterpreterRun(self.name, run.exposed, call, self._around)
+        began = self._begin(mine)
+        try:
+            worker = self._pool.take()
+            if worker is None:
+                raise not_started(Outcome.CLOSED, call, 0.0)
+            try:
+                number = worker.begin()
+                mine.lent(worker, number)
+                climb = self._around.ladder.start(mine.call, mine)
+                try:
+                    answer = worker.call(message_of(call, number, _key(run.exposed), invoker))
+                finally:
+                    climb.done()
+                    worker.finish()
+            finally:
+                self._pool.give_back(worker)  # before the turn is passed on: whoever has it finds an idle interpreter
+        finally:
+            self._end(mine, waiter, began)
+        return answered(answer, mine, invoker)
+
+    def stats(self) -> ExecutorStats:
+        """Counts and state, those of the functions that run elsewhere among them."""
+        mine = super().stats()
+        if self._fallback is None:
+            return mine
+        theirs = self._fallback.stats()
+        return ExecutorStats(**{f.name: getattr(mine, f.name) + getattr(theirs, f.name) for f in fields(ExecutorStats)})
+
+    def close(self, grace: float) -> None:
+        """As every executor; then end the interpreters. One whose function cannot be stopped ends with it."""
+        super().close(grace)
+        self._pool.close()
+        if self._fallback is not None:
+            self._fallback.close(grace)
+
+
+def _key(exposed: Exposed) -> tuple[str, str]:
+    return exposed.module, exposed.name

@@ -1,0 +1,201 @@
+"""What runs inside a sub-interpreter: it loads the functions once, then runs one call each time a thread enters.
+
+    main interpreter, pool thread                     sub-interpreter, the same thread
+    Mailbox.write(call) ── exec "_callgate.call()" ─▶ unpack ─▶ Scope ─▶ the function ─▶ pack
+    Mailbox.read()      ◀──────────── returns ──────  Mailbox.write(answer)
+
+    ladder's thread ── 8 bytes into a pipe ─────────▶ a thread that waits in read(): Scope.interrupt
+
+`PyThreadState_SetAsyncExc` reaches only the threads of the interpreter that calls it: hence that one waiting thread. It
+blocks in the kernel, polls nothing, and has no part in a call that is not interrupted.
+
+Invariant of interruption: an interruption names its call by number. The thread writes `_wanted` and then reads
+`_running`; a starting call writes `_running` and then reads `_wanted`; so whichever comes second sees the other, and a
+call that has ended is never `_running`. All else is `Scope`'s invariant.
+
+No protobuf and no grpc may be imported here, nor anything that does (see callgate_server.crossing).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+import traceback
+from _thread import _count  # type: ignore[attr-defined]  # typeshed leaves it out; threading has no count of raw threads
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from callgate.context import CallContext, CancelFlag, entered
+from callgate.described import describe, without_values
+from callgate.errors import ValueFormError
+from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
+from callgate_server.crossing import pack, unpack_inside
+from callgate_server.interrupt import CallInterrupted, Scope
+from callgate_server.mailbox import Mailbox
+
+__all__ = ["FORMLESS", "INTERRUPTED", "MISFIT", "RAISED", "RETURNED", "UNREADABLE", "Inside"]
+
+#: What an answer begins with, and what follows: the result; a description and whether it came from the call itself; a
+#: description; a parameter, problem and path; nothing; a sentence.
+RETURNED, RAISED, FORMLESS, MISFIT, INTERRUPTED, UNREADABLE = range(6)
+
+#: Frames of these files are ours, not the function's.
+_OWN_FILES = str(Path(__file__).parent)
+
+
+class _Flag(CancelFlag):
+    """The call's flag, which the main interpreter raises; keeps its last state when the call has ended."""
+
+    __slots__ = ("_last", "_mailbox")
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox: Mailbox | None = mailbox
+        self._last = False
+
+    @property
+    def raised(self) -> bool:
+        mailbox = self._mailbox
+        return self._last if mailbox is None else mailbox.cancelled
+
+    @raised.setter
+    def raised(self, value: bool) -> None:
+        raise AttributeError("a call's flag is raised by the server")
+
+    def end(self) -> None:
+        mailbox = self._mailbox
+        if mailbox is not None:
+            self._last = mailbox.cancelled
+            self._mailbox = None
+
+
+class Inside:
+    """A sub-interpreter's own half.
+
+    Args:
+        memory: the mailbox's memory.
+        orders: the pipe's end from which interruptions are read.
+    """
+
+    def __init__(self, memory: memoryview, orders: int) -> None:
+        self._mailbox = Mailbox(memory)
+        self._orders = orders
+        self._functions: dict[tuple[str, str], tuple[Callable[..., Any], Arguments | None]] = {}
+        self._left_over = b""
+        self._running: tuple[int, Scope] | None = None
+        self._wanted = 0
+        # Not a daemon: sub-interpreters allow none. It ends when the pipe's other end is closed.
+        self._listener = threading.Thread(target=self._listen, name="callgate-interrupts")
+        self._listener.start()
+
+    def load(self) -> None:
+        """Import the functions that the message names.
+
+        Answers with a list of (module, name, problem, traceback) of those that cannot be had here.
+        """
+        failed = []
+        for module, name in self._message():
+            try:
+                function = vars(importlib.import_module(module))[name]
+                self._functions[module, name] = (function, converter_for(function))
+            except KeyError:
+                failed.append((module, name, f"{module} has no {name} there", ""))
+            except BaseException as error:  # SystemExit, too: a script without a main guard
+                problem = f"{type(error).__name__}: {error}"
+                failed.append((module, name, problem, "".join(traceback.format_exception(error))))
+        self._answer(pack(failed))
+
+    def call(self) -> None:
+        """Run the call that the message is."""
+        try:
+            number, key, (args, kwargs), (call_id, identity, deadline, chain) = self._message()
+        except BaseException as error:
+            self._answer(pack((UNREADABLE, f"{type(error).__name__}: {error}")))
+            return
+        flag = _Flag(self._mailbox)
+        context = CallContext(call_id, identity, deadline, chain, flag)
+        scope = Scope()
+        self._running = (number, scope)
+        if self._wanted == number:
+            scope.wanted = True
+        try:
+            with entered(context):
+                answer = scope.run(lambda: _run(*self._functions[key], args, kwargs))
+        except CallInterrupted:
+            answer = pack((INTERRUPTED,))
+        finally:
+            self._running = None
+            flag.end()
+        self._answer(answer)
+
+    def hand_over(self) -> None:
+        """Copy an answer that was too large for the mailbox to where the main interpreter wants it."""
+        tray = globals_of_main().pop("_tray")
+        tray[:] = self._left_over
+        tray.release()
+        self._left_over = b""
+
+    def stop(self) -> None:
+        """End the listener, whose pipe has been closed; answer with how many threads the functions have left behind."""
+        self._listener.join()
+        os.close(self._orders)
+        self._answer(pack(_count()))
+
+    def _message(self) -> Any:
+        if self._mailbox.length > self._mailbox.room:
+            return unpack_inside(globals_of_main().pop("_letter"))
+        return unpack_inside(self._mailbox.read())
+
+    def _answer(self, answer: bytes) -> None:
+        if not self._mailbox.write(answer):
+            self._left_over = answer
+
+    def _listen(self) -> None:
+        while order := os.read(self._orders, 8):
+            number = int.from_bytes(order, "little")
+            self._wanted = number
+            running = self._running
+            if running is not None and running[0] == number:
+                running[1].interrupt()
+
+
+def globals_of_main() -> dict[str, Any]:
+    """Where the main interpreter puts what does not fit into the mailbox."""
+    return vars(sys.modules["__main__"])
+
+
+def _run(function: Callable[..., Any], convert: Arguments | None, args: list[Any], kwargs: dict[str, Any]) -> bytes:
+    """Run a function and pack its answer: reading what it returned, or raised, runs its author's code, too."""
+    if convert is not None:
+        try:
+            args, kwargs = convert(args, kwargs)
+        except ArgumentMismatch as mismatch:
+            return pack((MISFIT, mismatch.parameter, mismatch.problem, mismatch.path))
+    try:
+        result = function(*args, **kwargs)
+    except CallInterrupted:
+        raise
+    except BaseException as error:
+        # Whether the arguments may not fit: only the main interpreter, which has the signature at hand, can tell.
+        at_call = type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None
+        return _pack_error(RAISED, error, at_call)
+    try:
+        return pack((RETURNED, result))
+    except CallInterrupted:
+        raise
+    except RecursionError:
+        return _pack_error(FORMLESS, ValueFormError("nested too deeply", "result"), False)
+    except BaseException as error:
+        return _pack_error(FORMLESS if isinstance(error, ValueFormError) else RAISED, error, False)
+
+
+def _pack_error(kind: int, error: BaseException, at_call: bool) -> bytes:
+    described = describe(error, hide=_OWN_FILES)
+    try:
+        return pack((kind, described, at_call))
+    except CallInterrupted:
+        raise
+    except BaseException:  # an argument whose fields raise when they are read
+        return pack((kind, without_values(described), at_call))
