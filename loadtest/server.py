@@ -149,13 +149,17 @@ class ServerProcess:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]  # every process has it
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 20.0) -> int:
-        """Signal it and wait for its end; killed if that takes too long.
+        """Signal it and wait for its end. See `wait`."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 20.0) -> int:
+        """Wait for its end; killed if that takes too long.
 
         Returns:
             Its exit code; negative is a signal's number.
         """
-        if self.process.poll() is None:
-            self.process.send_signal(number)
         try:
             code = self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
