@@ -60,10 +60,9 @@ class _Packer(pickle.Pickler):
         kind = type(value)
         if kind in _AS_THEY_ARE:
             return NotImplemented
-        if kind is FunctionType or kind is type:
-            # What a reduction below names, by identity; anybody else's function or class is a value without a form.
-            if id(value) in _NAMED or _is_named(value):
-                return NotImplemented
+        # What a reduction below names, by identity; anybody else's function or class is a value without a form.
+        if (kind is FunctionType and id(value) in _NAMED) or (kind is type and _is_named(value)):
+            return NotImplemented
         form = _FORMS.get(kind)
         if form is None:
             if len(_FORMS) >= _MOST_FORMS:
@@ -124,7 +123,7 @@ def unpack_here(data: bytes | bytearray | memoryview) -> Any:
     return _Unpacker(io.BytesIO(data)).load()
 
 
-# ------------------------------------------------------------------------------------------------- by type: what to send
+# ----------------------------------------------------------------------------------------------- by type: what to send
 
 #: Types that pickle's own reduction takes apart into plain data and themselves, by module: all that may be named.
 _DATA = {
@@ -171,8 +170,6 @@ def _names(kind: type) -> tuple[str, str]:
 
 def _is_named(value: Any) -> bool:
     """Whether this is one of the types that `_DATA` names, and not another of the same name."""
-    if type(value) is not type:
-        return False
     module, name = _names(value)
     return name in _DATA.get(module, ()) and getattr(sys.modules.get(module), name, None) is value
 
@@ -217,7 +214,7 @@ _FOREIGN: dict[tuple[str, str], Callable[[Any], Any]] = {
 }
 
 
-# --------------------------------------------------------------------------------------------- by name: what to make of it
+# --------------------------------------------------------------------------------------- by name: what to make of it
 
 
 def make_record(type_name: str, fields: dict[str, Any], form: str) -> Any:

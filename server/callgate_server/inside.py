@@ -23,7 +23,7 @@ import os
 import sys
 import threading
 import traceback
-from _thread import _count  # type: ignore[attr-defined]  # typeshed leaves it out; threading has no count of raw threads
+from _thread import _count  # threading does not know threads that were started without it
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

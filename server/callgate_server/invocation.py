@@ -23,7 +23,7 @@ from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode
 from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
 from callgate_server.interrupt import CallInterrupted
 
-__all__ = ["Invoker"]
+__all__ = ["Invoker", "misfit_failure", "mismatch_failure", "undecodable_failure"]
 
 #: Frames of these files are ours, not the function's, and are left out of tracebacks.
 _OWN_FILES = tuple(str(Path(file).parent) + os.sep for file in (__file__, callgate.values.__file__))
@@ -109,7 +109,7 @@ class Invoker:
         try:
             args, kwargs = decode_arguments(request.args, request.kwargs, limits=self.limits)
         except ValueDecodeError as error:
-            raise _undecodable(error) from None
+            raise undecodable_failure(error) from None
         known = self._converters.get(id(function))
         if known is None:
             known = self._converters[id(function)] = (function, converter_for(function))
@@ -119,7 +119,7 @@ class Invoker:
         try:
             return convert(args, kwargs)
         except ArgumentMismatch as mismatch:
-            raise _misfit(mismatch, function) from None
+            raise misfit_failure(mismatch, function) from None
 
     def encode_result(self, result: Any, context: CallContext) -> bytes:
         """Encode what a function returned.
@@ -159,7 +159,7 @@ class Invoker:
         # A TypeError from no deeper than the call itself: the arguments may not fit. Only then is a signature bound,
         # which costs more than most calls.
         if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-            problem = _mismatch(function, args, kwargs)
+            problem = mismatch_failure(function, args, kwargs)
             if problem:
                 return problem
         return CallFailed(exception_status(error, traceback=self.traceback, call_id=context.id, hide=_OWN_FILES))
@@ -174,7 +174,8 @@ def _discard(result: Any) -> None:
             pass  # its finally blocks are its own affair; the call has failed already
 
 
-def _mismatch(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> CallFailed | None:
+def mismatch_failure(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> CallFailed | None:
+    """The failure of a call whose arguments do not bind; None if they do, or if nobody can tell."""
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):
@@ -189,7 +190,8 @@ def _mismatch(function: Callable[..., Any], args: list[Any], kwargs: dict[str, A
     return None
 
 
-def _misfit(mismatch: ArgumentMismatch, function: Callable[..., Any]) -> CallFailed:
+def misfit_failure(mismatch: ArgumentMismatch, function: Callable[..., Any]) -> CallFailed:
+    """The failure of a call with an argument that does not fit its parameter's type hint."""
     metadata = {"parameter": mismatch.parameter, "path": mismatch.parameter + mismatch.path}
     try:
         metadata["signature"] = str(inspect.signature(function))
@@ -198,7 +200,8 @@ def _misfit(mismatch: ArgumentMismatch, function: Callable[..., Any]) -> CallFai
     return gate_failure("ARGUMENTS_MISMATCH", f"argument {mismatch}", metadata)
 
 
-def _undecodable(error: ValueDecodeError) -> CallFailed:
+def undecodable_failure(error: ValueDecodeError) -> CallFailed:
+    """The failure of a call with an argument that is no value of Python, or beyond a limit."""
     reason = "UNDECODABLE_VALUE" if error.limit is None else "LIMIT_EXCEEDED"
     metadata = {"path": error.path}
     if error.limit is not None:

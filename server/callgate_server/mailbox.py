@@ -4,11 +4,11 @@
     bytes 8-15  the length of the message
     bytes 16…   the message, if it fits
 
-One buffer serves both directions, one after the other: the main interpreter writes a call, enters the sub-interpreter on
-the same thread, and finds the answer when it comes back. So nothing here needs a lock, but the flag, which is one byte.
+One buffer serves both directions, one after the other: the main interpreter writes a call, enters the sub-interpreter
+on the same thread, and finds the answer when it comes back. So nothing here needs a lock; the flag is one byte.
 
-Why not queues: the stock ones are polled every 10 ms when one waits on them, and even used without waiting they cost more
-than this (docs/adr/0006-interpreters.md has the figures).
+Why not queues: the stock ones are polled every 10 ms when one waits on them, and even used without waiting they cost
+more than this (docs/adr/0006-interpreters.md has the figures).
 """
 
 from __future__ import annotations

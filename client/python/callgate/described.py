@@ -89,12 +89,13 @@ def describe(error: BaseException, *, hide: str | tuple[str, ...] = "") -> Descr
 
 def without_values(described: Described) -> Described:
     """The same description without `args` and `attributes`, down to the last member: for when one cannot be read."""
-    links = [described["cause"], described["context"], *(described["exceptions"] or [])]
-    cause, context, *members = [None if link is None else without_values(link) for link in links]
     copy = described.copy()
-    copy.update(args=None, attributes={}, cause=cause, context=context)
-    if described["exceptions"] is not None:
-        copy["exceptions"] = [member for member in members if member is not None]
+    copy["args"] = None
+    copy["attributes"] = {}
+    cause, context, members = described["cause"], described["context"], described["exceptions"]
+    copy["cause"] = None if cause is None else without_values(cause)
+    copy["context"] = None if context is None else without_values(context)
+    copy["exceptions"] = None if members is None else [without_values(member) for member in members]
     return copy
 
 
@@ -137,7 +138,8 @@ def _describe(error: BaseException, hide: str | tuple[str, ...], depth: int, see
             made[field] = _describe(linked, hide, depth - 1, seen)  # type: ignore[literal-required]  # the loop's own
     if issubclass(type(error), BaseExceptionGroup):
         made["args"] = []  # they are the message and the members again
-        made["exceptions"] = members = []
+        members: list[Described] = []
+        made["exceptions"] = members
         for member in BaseExceptionGroup.__dict__["exceptions"].__get__(error):
             if depth == 0 or len(members) >= _MEMBERS:
                 made["truncated"] = True
@@ -154,12 +156,12 @@ def _path_of(error: BaseException) -> str:
 def _code_of(error: BaseException) -> str:
     if not issubclass(type(error), StatusError):
         return ""
-    code = _guarded(lambda: error.code)  # type: ignore[attr-defined]  # a StatusError has one
+    code = _guarded(getattr, error, "code")
     return code if type(code) is str and STATUS_CODES.get(code, 0) else ""
 
 
 def _notes_of(error: BaseException) -> list[str]:
-    notes = _guarded(lambda: error.__notes__)
+    notes = _guarded(getattr, error, "__notes__")
     return [_text(note, 1000) for note in notes[:_NOTES] if isinstance(note, str)] if type(notes) is list else []
 
 
@@ -186,7 +188,7 @@ def _attributes_of(error: BaseException) -> dict[str, Any]:
             continue
         for name in names:
             descriptor = kind.__dict__.get(name)
-            value = _guarded(lambda d=descriptor: d.__get__(error)) if descriptor is not None else None
+            value = _guarded(descriptor.__get__, error) if descriptor is not None else None
             if value is not None:
                 made[name] = value
     return made
@@ -209,7 +211,7 @@ def _describe_frames(traceback: TracebackType | None, into: Described, hide: str
                 del frames[_FRAMES // 2]
                 into["truncated"] = True
             names = traceback.tb_frame.f_globals
-            source = _guarded(lambda f=code.co_filename, n=line, g=names: linecache.getline(f, n, g))
+            source = _guarded(linecache.getline, code.co_filename, line, names)
             frames.append(
                 (
                     _text(code.co_filename, 300),
@@ -236,10 +238,10 @@ def _message_of(error: BaseException) -> str:
     return _text(text, 2000)
 
 
-def _guarded(read: Callable[[], Any]) -> Any:
+def _guarded(read: Callable[..., Any], *args: Any) -> Any:
     """What `read` returns, None if it raises: for reads that may run an exception's own code."""
     try:
-        return read()
+        return read(*args)
     except BaseException:
         return None
 

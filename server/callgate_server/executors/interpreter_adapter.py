@@ -24,7 +24,7 @@ class InterpreterFailed(Exception):
     """Code of ours failed in a sub-interpreter; the message is its traceback."""
 
 
-#: Creation crashed when concurrent on 3.12 (pybind11#5779), and both ends leak a little (cpython#110411): one at a time.
+#: Creation crashed when concurrent on 3.12 (pybind11#5779): one at a time.
 _one_at_a_time = threading.Lock()
 
 
@@ -49,7 +49,7 @@ def require_interpreters(executor: str) -> None:
         _import()
     except ImportError as error:
         raise SettingsError(
-            f'executors.{executor}.kind = "interpreters": this build of Python {version} is without them ({error}); {advice}'
+            f'executors.{executor}.kind = "interpreters": this build of Python {version} lacks them ({error}); {advice}'
         ) from None
 
 

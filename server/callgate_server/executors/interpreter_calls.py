@@ -19,7 +19,7 @@ from callgate_server.crossing import pack
 from callgate_server.executors.in_process import Run, stopped
 from callgate_server.executors.interpreter_worker import InterpreterWorker
 from callgate_server.inside import FORMLESS, INTERRUPTED, MISFIT, RAISED, RETURNED, UNREADABLE
-from callgate_server.invocation import Invoker, _mismatch, _misfit, _undecodable
+from callgate_server.invocation import Invoker, misfit_failure, mismatch_failure, undecodable_failure
 
 __all__ = ["InterpreterRun", "answered", "message_of"]
 
@@ -92,7 +92,7 @@ def message_of(call: Call, number: int, key: tuple[str, str], invoker: Invoker) 
     try:
         arguments = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
     except ValueDecodeError as error:
-        raise _undecodable(error) from None
+        raise undecodable_failure(error) from None
     context = call.context
     return pack(
         (number, key, arguments, (context.id, context.identity, context.deadline, context.chain)), replace=_as_buffer
@@ -132,14 +132,14 @@ def answered(answer: tuple[Any, ...], run: Run, invoker: Invoker) -> bytes:
     if kind == INTERRUPTED:
         raise stopped(call)
     if kind == MISFIT:
-        raise _misfit(ArgumentMismatch(*rest), run.exposed.function)
+        raise misfit_failure(ArgumentMismatch(*rest), run.exposed.function)
     if kind == UNREADABLE:
         raise gate_failure("UNDECODABLE_VALUE", f"the arguments cannot go into a sub-interpreter: {rest[0]}")
     assert kind in (RAISED, FORMLESS)
     described, at_call = rest
     if at_call:
         args, kwargs = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
-        problem = _mismatch(run.exposed.function, args, kwargs)
+        problem = mismatch_failure(run.exposed.function, args, kwargs)
         if problem is not None:
             raise problem
     raise CallFailed(

@@ -1,8 +1,8 @@
 """The interpreters of one executor: made one after the other, lent to one call at a time, replaced on reload.
 
-Each load of the code is a generation. A reload makes a new one beside the old; who comes back from a call and is of an old
-generation is ended, who is idle is ended at once. Ending is done by the thread that brings the worker back: it takes some
-milliseconds, and happens once for each worker and reload.
+Each load of the code is a generation. A reload makes a new one beside the old; who comes back from a call and is of an
+old generation is ended, who is idle is ended at once. Ending is done by the thread that brings the worker back: it
+takes some milliseconds, and happens once for each worker and reload.
 """
 
 from __future__ import annotations

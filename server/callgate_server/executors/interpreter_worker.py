@@ -1,7 +1,7 @@
 """One sub-interpreter with its mailbox: what the pool lends to one call after the other.
 
-Its life: made and loaded by the pool, lent to one call at a time, told to `end` when its code is replaced or the executor
-closes. The other half, which runs in it, is callgate_server/inside.py.
+Its life: made and loaded by the pool, lent to one call at a time, told to `end` when its code is replaced or the
+executor closes. The other half, which runs in it, is callgate_server/inside.py.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class InterpreterWorker:
     def __init__(self, import_path: Sequence[str] = ()) -> None:
         self._memory = memoryview(bytearray(Mailbox.SIZE))
         self._mailbox = Mailbox(self._memory)
-        # Guards what follows. Invariant: a call is interrupted and cancelled under its own number only while it runs, so
-        # that neither can reach the next call.
+        # Guards what follows. Invariant: a call is interrupted and cancelled under its own number and only while it
+        # runs, so that neither can reach the next call.
         self._lock = threading.Lock()
         self._number = 0
         self._running = False

@@ -43,8 +43,8 @@ class InterpretersExecutor(InProcessExecutor):
         around: what the server lends.
         workers: how many interpreters.
         queue: how many calls may wait.
-        fallback: makes the executor for functions that cannot be loaded in a sub-interpreter; called when the first such
-            is found. Without it they are an error.
+        fallback: makes the executor for functions that cannot be loaded in a sub-interpreter; called when the first
+            such is found. Without it they are an error.
 
     Raises:
         SettingsError: if this Python has no such interpreters.
