@@ -92,6 +92,12 @@ def hold_in_c(started, seconds):
     time.sleep(seconds)
 
 
+def crunch_in_c(started):
+    """Say that it runs, then compute in C for hours, where neither exceptions nor signals are looked at."""
+    _tell(started)
+    sum(range(10**13))
+
+
 def spin(started, caught):
     """Burn CPU until interrupted, and say so."""
     try:
