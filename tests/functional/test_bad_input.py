@@ -13,9 +13,9 @@ from grpc_status import rpc_status
 import callgate
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1 import value_pb2
+from tests.functional.raw_http2 import CALL, status_of
 
 M = "served_functions"
-CALL = "/callgate.v1.FunctionService/CallFunction"
 
 
 @pytest.fixture(scope="module")
@@ -273,73 +273,4 @@ def test_something_that_is_not_http2_is_cut_off(address):
 )
 def test_an_absurd_deadline_neither_runs_late_nor_breaks_the_connection(address, timeout, codes):
     """A grpc-timeout as sent by hand: gRPC takes what is no timeout as none, or resets the stream; it rounds 1n up."""
-    assert grpc_status_over_raw_http2(address, timeout, request(M, "add", number(1))) in codes
-
-
-def grpc_status_over_raw_http2(address: str, timeout: bytes, message: bytes) -> int | None:
-    """One unary RPC with a `grpc-timeout` of our own; the grpc-status, None if the stream was reset."""
-
-    def frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
-        return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + body
-
-    def literal(name: bytes, value: bytes) -> bytes:  # HPACK, never indexed, no Huffman (RFC 7541, 6.2.3)
-        return b"\x10" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-    headers = b"".join(
-        literal(name, value)
-        for name, value in [
-            (b":method", b"POST"),
-            (b":scheme", b"http"),
-            (b":path", CALL.encode()),
-            (b":authority", b"localhost"),
-            (b"content-type", b"application/grpc"),
-            (b"te", b"trailers"),
-            (b"grpc-timeout", timeout),
-        ]
-    )
-    body = b"\0" + len(message).to_bytes(4, "big") + message
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as raw:
-        raw.sendall(
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-            + frame(4, 0, 0, b"\0\1\0\0\0\0")  # SETTINGS_HEADER_TABLE_SIZE 0: answers come as literals
-            + frame(1, 4, 1, headers)
-            + frame(0, 1, 1, body)
-        )
-        stream = raw.makefile("rb")
-        while head := stream.read(9):
-            size, kind, flags = int.from_bytes(head[:3], "big"), head[3], head[4]
-            number_ = int.from_bytes(head[5:9], "big") & 0x7FFFFFFF
-            content = stream.read(size)
-            if kind == 4 and not flags & 1:
-                raw.sendall(frame(4, 1, 0, b""))
-            elif number_ == 1 and kind == 3:
-                return None
-            elif number_ == 1 and kind == 1 and flags & 1:
-                return status_in(content)
-    return None
-
-
-def status_in(block: bytes) -> int:
-    """grpc-status in a header block: the value follows the name, plain or Huffman-coded."""
-    for name in (b"grpc-status", bytes.fromhex("9acac8b21234da8f")):  # the second is "grpc-status" in Huffman's code
-        at = block.find(name)
-        if at >= 0:
-            size = block[at + len(name)]
-            value = block[at + len(name) + 1 :][: size & 0x7F]
-            return int(value) if not size & 0x80 else huffman_digits(value)
-    raise AssertionError(f"no grpc-status in {block!r}")
-
-
-def huffman_digits(value: bytes) -> int:
-    """RFC 7541, appendix B: 0, 1 and 2 have five bits, 3 to 9 six."""
-    codes = {"00000": "0", "00001": "1", "00010": "2"}
-    codes |= {f"{0x19 + n:06b}": str(3 + n) for n in range(7)}
-    bits = "".join(f"{byte:08b}" for byte in value)
-    digits, seen = "", ""
-    for bit in bits:
-        seen += bit
-        if seen in codes:
-            digits += codes[seen]
-            seen = ""
-    return int(digits)
+    assert status_of(address, request(M, "add", number(1)), [(b"grpc-timeout", timeout)]) in codes

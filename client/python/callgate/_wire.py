@@ -32,6 +32,7 @@ __all__ = [
     "no_copies",
     "no_forks",
     "no_place",
+    "no_time",
     "response_of",
     "seconds_of",
 ]
@@ -210,6 +211,15 @@ def no_place(in_flight: int) -> DeadlineExceeded:
     return DeadlineExceeded(
         f"the deadline passed while the call waited in this client, which has {in_flight} on their way at once "
         "(in_flight); it never started",
+        code="DEADLINE_EXCEEDED",
+        reason="EXPIRED_IN_QUEUE",
+    )
+
+
+def no_time() -> DeadlineExceeded:
+    """The error of a call with no time left: gRPC would send it, and the function might run."""
+    return DeadlineExceeded(
+        "the deadline passed before the call left this client; it never started",
         code="DEADLINE_EXCEEDED",
         reason="EXPIRED_IN_QUEUE",
     )

@@ -33,6 +33,7 @@ from callgate._wire import (
     no_copies,
     no_forks,
     no_place,
+    no_time,
     response_of,
     seconds_of,
 )
@@ -280,6 +281,8 @@ class Gate:
 
     async def _unary(self, path: str, data: bytes, seconds: float | None) -> bytes:
         self._start()
+        if seconds == 0:
+            raise no_time()
         rpc = self._rpcs[path](data, timeout=seconds, metadata=self._connection.metadata())
         self._on_their_way.add(rpc)
         try:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from traceback import clear_frames
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -31,6 +32,7 @@ from callgate._wire import (
     no_copies,
     no_forks,
     no_place,
+    no_time,
     response_of,
     seconds_of,
 )
@@ -276,6 +278,8 @@ class Gate:
 
     def _unary(self, rpc: Callable[..., bytes], data: bytes, seconds: float | None) -> bytes:
         self._check_usable()
+        if seconds == 0:
+            raise no_time()
         try:
             return rpc(data, timeout=seconds, metadata=self._connection.metadata())
         except grpc.RpcError as error:
@@ -285,6 +289,12 @@ class Gate:
             if not self._closed:  # closed between the check and the call
                 raise
             raise closed() from None
+        except BaseException as error:  # KeyboardInterrupt, or the interruption of the served call that calls here
+            # gRPC cancels the call when nothing refers to it any more, and the traceback's frames do: whoever keeps it
+            # (the REPL, a debugger) would keep the function running.
+            if error.__traceback__ is not None:
+                clear_frames(error.__traceback__.tb_next)
+            raise
         raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
 
     def _check_usable(self) -> None:

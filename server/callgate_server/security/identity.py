@@ -12,8 +12,8 @@ from typing import Any
 
 import grpc
 import structlog
-from callgate.failures import gate_failure
 
+from callgate.failures import gate_failure
 from callgate_server.security.tokens import TokenTable
 
 __all__ = ["ANONYMOUS", "UNNAMED", "TokenInterceptor", "identity_of"]

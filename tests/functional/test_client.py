@@ -1,0 +1,257 @@
+"""The synchronous client over a real socket: connecting, closing, interrupting, threads, forks."""
+
+from __future__ import annotations
+
+import _thread
+import copy
+import multiprocessing
+import os
+import pickle
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+
+import pytest
+import served_functions
+
+import callgate
+
+M = "served_functions"
+
+
+def outcome_of(call: Callable[[], object]) -> list[BaseException]:
+    """A list that gets what the call raises, and the thread that makes it, started."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    served_functions.event("a thread was started").set()
+    raised_by[id(raised)] = thread
+    return raised
+
+
+raised_by: dict[int, threading.Thread] = {}
+
+
+def joined(raised: list[BaseException]) -> BaseException | None:
+    """What a call on another thread raised, once it has ended."""
+    raised_by.pop(id(raised)).join()
+    return raised[0] if raised else None
+
+
+# ---------------------------------------------------------------------- connecting
+
+
+def test_a_port_where_nothing_listens_is_told_with_what_to_do():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        with pytest.raises(callgate.Unavailable) as caught:
+            callgate.connect(f"127.0.0.1:{port}", wait=0.05)
+    assert f"127.0.0.1:{port}" in str(caught.value)
+    assert "callgate serve" in str(caught.value)
+    assert isinstance(caught.value, ConnectionError)
+
+
+def test_a_socket_path_where_nothing_listens_is_told(tmp_path):
+    with pytest.raises(callgate.Unavailable, match="nothing listens there"):
+        callgate.connect(f"unix:{tmp_path}/none.sock", wait=0.05)
+
+
+def test_a_host_that_does_not_exist_is_told():
+    with pytest.raises(callgate.Unavailable, match="no host of that name"):
+        callgate.connect("no-such-host.invalid:50051", wait=0.05)
+
+
+def test_a_listener_that_never_answers_is_told():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(callgate.Unavailable, match="is it a Callgate server"):
+            callgate.connect(f"127.0.0.1:{silent.getsockname()[1]}", wait=0.05)
+
+
+@pytest.mark.slow
+def test_a_server_that_starts_a_little_later_is_waited_for(serve, tmp_path):
+    target = f"unix:{tmp_path}/late.sock"
+    gates: list[callgate.Gate] = []
+    connecting = outcome_of(lambda: gates.append(callgate.connect(target, wait=20)))
+    with pytest.raises(callgate.Unavailable):  # nobody there yet
+        callgate.connect(target, wait=0.05)
+    serve(listen=target, shared=False)
+    assert joined(connecting) is None
+    with gates[0] as gate:
+        assert gate.call(M, "add", 1) == 2
+
+
+def test_a_unix_socket_serves_like_any_other(serve, tmp_path):
+    server = serve(listen=f"unix:{tmp_path}/gate.sock", shared=False)
+    with callgate.connect(server.address) as gate:
+        assert gate.call(M, "add", 1) == 2
+
+
+def test_the_target_comes_from_the_environment_unless_it_is_given(address, monkeypatch):
+    monkeypatch.setenv("CALLGATE_SERVER", address)
+    with callgate.connect() as gate:
+        assert gate.call(M, "add", 1) == 2
+
+
+def test_a_call_without_a_server_is_unavailable_and_never_started(serve):
+    server = serve(shared=False)
+    with callgate.connect(server.address) as gate:
+        assert gate.call(M, "add", 1) == 2
+        server.stop(0.0)
+        with pytest.raises(callgate.Unavailable):
+            gate.call(M, "leave_trace", "stopped")
+    assert ("stopped", "ran") not in served_functions.TRACES
+
+
+# ---------------------------------------------------------------------- closing
+
+
+def test_a_closed_gate_says_so_whatever_is_asked_of_it(address):
+    gate = callgate.connect(address)
+    gate.close()
+    gate.close()
+    for ask in (lambda: gate.call(M, "add", 1), gate.functions, gate.health, lambda: gate.function(M, "add")):
+        with pytest.raises(RuntimeError, match="this Gate is closed"):
+            ask()
+    with pytest.raises(RuntimeError, match="this Gate is closed"), gate:
+        pass
+    assert "closed" in repr(gate)
+
+
+def test_closing_while_a_call_is_on_its_way_cancels_it_and_says_so(address):
+    gate = callgate.connect(address)
+    calling = outcome_of(lambda: gate.call(M, "wait_until_cancelled", "closing"))
+    assert served_functions.event("closing started").wait(10)
+    gate.close()
+    error = joined(calling)
+    assert isinstance(error, callgate.Cancelled)
+    assert "closed while the call was on its way" in str(error)
+    assert served_functions.event("closing cancelled").wait(10)
+
+
+def test_closing_frees_the_calls_that_wait_for_a_place(address):
+    gate = callgate.connect(address, in_flight=1)
+    first = outcome_of(lambda: gate.call(M, "wait_until_cancelled", "closing places"))
+    assert served_functions.event("closing places started").wait(10)
+    rest = [outcome_of(lambda: gate.call(M, "add", 1)) for _ in range(3)]
+    gate.close()
+    assert isinstance(joined(first), callgate.Cancelled)
+    for one in rest:
+        assert isinstance(joined(one), RuntimeError | callgate.Cancelled)
+
+
+def test_many_threads_may_close_a_gate_that_others_use(address):
+    for _ in range(20):
+        gate = callgate.connect(address)
+
+        def use(gate: callgate.Gate = gate) -> None:
+            while True:
+                gate.call(M, "add", 1)
+
+        users = [outcome_of(use) for _ in range(4)]
+        closers = [outcome_of(gate.close) for _ in range(4)]
+        assert [joined(closer) for closer in closers] == [None] * 4
+        for user in users:
+            error = joined(user)
+            assert isinstance(error, callgate.Cancelled) or "closed" in str(error)
+
+
+# ---------------------------------------------------------------------- interrupting
+
+
+def test_ctrl_c_during_a_call_cancels_it(gate):
+    def press() -> None:
+        assert served_functions.event("ctrl-c started").wait(10)
+        _thread.interrupt_main()
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        gate.call(M, "wait_until_cancelled", "ctrl-c", timeout=30)
+    presser.join()
+    assert served_functions.event("ctrl-c cancelled").wait(10)
+    assert gate.call(M, "add", 1) == 2
+
+
+# ---------------------------------------------------------------------- timeouts
+
+
+def test_the_connections_timeout_holds_for_calls_that_name_none(address):
+    with callgate.connect(address, timeout=0.05) as gate:
+        with pytest.raises(callgate.DeadlineExceeded):
+            gate.call(M, "wait_until_cancelled", "connection timeout")
+        assert gate.call(M, "add", 1, timeout=30) == 2
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 1e10, 10**12])
+def test_a_timeout_beyond_a_lifetime_is_none(gate, timeout):
+    assert gate.call(M, "add", 1, timeout=timeout) == 2
+
+
+def test_no_time_at_all_is_a_deadline_that_has_passed(gate):
+    with pytest.raises(callgate.DeadlineExceeded):
+        gate.call(M, "leave_trace", "no time", timeout=0)
+
+
+# ---------------------------------------------------------------------- copies and forks
+
+
+@pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_gate_is_not_copied(gate, take):
+    with pytest.raises(TypeError, match="connect where it is needed"):
+        take(gate)
+
+
+@pytest.mark.slow
+def test_a_gate_in_a_forked_child_says_so_and_does_not_hang(gate):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that forking with threads is what it is
+        child = multiprocessing.get_context("fork").Process(target=use_in_child, args=(gate, sender := os.pipe()))
+        child.start()
+    os.close(sender[1])
+    with os.fdopen(sender[0], "rb") as pipe:
+        said = pipe.read().decode()
+    child.join()
+    assert said.count("does not survive a fork") == 3
+    assert gate.call(M, "add", 1) == 2
+
+
+def use_in_child(gate: callgate.Gate, pipe: tuple[int, int]) -> None:
+    os.close(pipe[0])
+    for ask in (lambda: gate.call(M, "add", 1), gate.functions, gate.health):
+        try:
+            ask()
+        except RuntimeError as error:
+            os.write(pipe[1], str(error).encode())
+    gate.close()  # does nothing: the connection is the parent's
+    os.close(pipe[1])
+    os._exit(0)  # not through gRPC's own clean-up, which has nothing to clean up here
+
+
+# ---------------------------------------------------------------------- answers that make no sense
+
+
+def test_an_answer_that_is_none_is_the_servers_fault(address):
+    from callgate._wire import response_of
+    from callgate.v1 import function_service_pb2 as pb
+
+    with pytest.raises(callgate.ServerFault, match="is it a Callgate server"):
+        response_of(pb.CallFunctionResponse, b"\xff\xff")
+
+
+def test_a_module_is_a_handle_and_nothing_more(gate):
+    module = gate.module(M)
+    assert module.add(1) == 2
+    assert M in repr(module)
+    for name in ("__len__", "__iter__", "__getstate__x__", "__wrapped__"):
+        assert not hasattr(module, name)
