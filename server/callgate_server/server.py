@@ -12,6 +12,7 @@ import structlog
 
 from callgate.values import Limits
 from callgate_server.dispatch import Dispatcher
+from callgate_server.elsewhere import functions_elsewhere
 from callgate_server.executors.base import Executor, Surroundings
 from callgate_server.executors.make import make_executor
 from callgate_server.executors.serial import JobThread
@@ -19,7 +20,7 @@ from callgate_server.invocation import Invoker
 from callgate_server.ladder import Graces, Ladder
 from callgate_server.loading import imported_anew
 from callgate_server.readiness import Readiness
-from callgate_server.registry import ExposureRule, Registry
+from callgate_server.registry import Elsewhere, ExposureRule, Registry
 from callgate_server.routing import SettingsRouter, executor_settings
 from callgate_server.security.tokens import TokenFileError, TokenTable
 from callgate_server.servicers.administration import ADMIN_SERVICE, AdminServicer
@@ -96,9 +97,17 @@ class Server:
         settings = self.settings
         return Registry(
             [ExposureRule(rule.functions, rule.executor, rule.timeout) for rule in settings.expose],
-            SettingsRouter(settings),
+            SettingsRouter(settings, self._elsewhere()),
             allow_unsafe=settings.allow_unsafe,
         )
+
+    def _elsewhere(self) -> dict[str, Elsewhere]:
+        settings, path = self.settings, self._around.import_path
+        return {
+            name: functions_elsewhere(name, table, path, allow_unsafe=settings.allow_unsafe)
+            for name, table in settings.executors.items()
+            if table.python is not None
+        }
 
     def _executor(self, name: str) -> Executor:
         settings = executor_settings(name, self.settings)

@@ -211,7 +211,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run a worker.
 
     Args:
-        arguments: JSON of the folders of packages ("own" and "borrowed"), and the descriptors of the two sockets.
+        arguments: JSON of the folders of packages ("own" and "borrowed"), and the descriptors of the two sockets; without
+            these, it describes modules (see inspection.py) instead.
 
     Returns:
         The exit code.
@@ -219,6 +220,11 @@ def main(arguments: Sequence[str]) -> int:
     folders = json.loads(arguments[0])
     sys.meta_path.insert(0, PackagesFrom(folders["own"]))
     sys.meta_path.append(PackagesFrom(folders["borrowed"]))
+    if len(arguments) == 1:  # no sockets: asked what functions there are, not to run them
+        from callgate_server.inspection import main as inspect_modules
+
+        inspect_modules()
+        return 0
     _die_with_parent()
     # The front decides when a worker goes. A supervisor that signals the whole group (systemd, a terminal) must not end
     # calls that the front lets finish. Handlers, not SIG_IGN: what functions start would inherit that.
