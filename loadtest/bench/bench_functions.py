@@ -1,0 +1,27 @@
+"""What the executors' measurements call; standard library only, so that it loads in a sub-interpreter."""
+
+import time
+
+
+def burn(rounds: int) -> int:
+    """Pure-Python work: 100,000 rounds are about 10 ms here."""
+    total = 0
+    for number in range(rounds):
+        total += number * number % 7
+    return total
+
+
+def small(value: float) -> float:
+    """Next to nothing, to see what the way costs."""
+    return value
+
+
+def nap(seconds: float) -> None:
+    """Take a worker for a while, and no CPU."""
+    time.sleep(seconds)
+
+
+def forever() -> None:
+    """Never return."""
+    while True:
+        pass
