@@ -209,6 +209,8 @@ class RemoteError(CallgateError):
         code: the gRPC code's name: "UNKNOWN", or what a StatusError chose.
         truncated: whether something was left out because it did not fit.
         call_id: the id under which the server logged the call.
+        error_reason: "FUNCTION_RAISED", or "NO_VALUE_FORM" if the function returned what cannot travel.
+        details: further details of the status, as google.protobuf.Any: what a StatusError attached.
     """
 
     remote_type: str = ""
@@ -218,6 +220,8 @@ class RemoteError(CallgateError):
     code: str = "UNKNOWN"
     truncated: bool = False
     call_id: str = ""
+    error_reason: str = ""
+    details: Sequence[Any] = ()
 
     def __str__(self) -> str:
         return self.message
