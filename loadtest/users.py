@@ -39,7 +39,7 @@ class Value:
 
     value: Any
 
-    def problem(self, call: grpc.Call) -> Exception | None:
+    def problem(self, call: Any) -> Exception | None:
         """What is wrong with how a call ended; None if nothing is."""
         error: Exception | None = call.exception()
         if error is None:
@@ -56,7 +56,7 @@ class Failure:
     code: grpc.StatusCode
     reasons: tuple[str, ...]
 
-    def problem(self, call: grpc.Call) -> Exception | None:
+    def problem(self, call: Any) -> Exception | None:
         """What is wrong with how a call ended; None if nothing is."""
         error: Exception | None = call.exception()
         if error is None:
@@ -67,7 +67,7 @@ class Failure:
         return None
 
 
-def _reason(call: grpc.Call) -> str:
+def _reason(call: Any) -> str:
     """The reason in a failure's ErrorInfo; empty if it has none."""
     for key, value in call.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
@@ -78,7 +78,7 @@ def _reason(call: grpc.Call) -> str:
     return ""
 
 
-class Timing(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc's stubs leave its base as Any
+class Timing(grpc.UnaryUnaryClientInterceptor):
     """Tells locust how each call went: its time, its size, its error. The one place that does."""
 
     def __init__(self, environment: Environment, kind: str) -> None:
@@ -88,7 +88,7 @@ class Timing(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc's 
         self.expected: Value | Failure = Value(None)
 
     def intercept_unary_unary(
-        self, continuation: Callable[..., Any], details: grpc.ClientCallDetails, request: pb.CallFunctionRequest
+        self, continuation: Callable[..., Any], details: grpc.ClientCallDetails, request: Any
     ) -> Any:
         """Make the call and wait for its end: only then is its time known."""
         began = time.perf_counter()

@@ -36,7 +36,9 @@ def main() -> None:
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ],
     )
-    handlers = {METHOD: grpc.unary_unary_rpc_method_handler(lambda payload, context: payload)}
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        METHOD: grpc.unary_unary_rpc_method_handler(lambda payload, context: payload)
+    }
     server.add_registered_method_handlers(SERVICE, handlers)
     port = server.add_insecure_port(listen)
     server.start()
