@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -156,10 +155,9 @@ def seconds_of(timeout: Any, default: float | None) -> float | None:
         return default
     if not isinstance(timeout, Real) or isinstance(timeout, bool):
         raise TypeError(f"timeout is a number of seconds or None, not {type(timeout).__name__}")
-    seconds = float(timeout)
-    if math.isnan(seconds) or seconds < 0:
-        raise ValueError(f"timeout is {seconds:g}; 0 or more seconds is right, or None for no limit")
-    return seconds if seconds < _FOREVER else None
+    if not timeout >= 0:  # so that it catches NaN, which is neither
+        raise ValueError(f"timeout is {timeout}; 0 or more seconds is right, or None for no limit")
+    return float(timeout) if timeout < _FOREVER else None
 
 
 def error_of(error: grpc.RpcError, connection: Connection) -> CallgateError:
