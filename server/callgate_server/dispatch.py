@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import structlog
 
@@ -36,6 +36,7 @@ class Dispatcher:
         registry: what may be called.
         executors: by name.
         admission: how many calls may be on their way at once, waiting or running; the next is shed.
+        streams: how many streams may be open at once.
         max_response_bytes: results larger than this are refused before they are sent.
     """
 
@@ -45,6 +46,7 @@ class Dispatcher:
         executors: Mapping[str, Executor],
         *,
         admission: int = 256,
+        streams: int = 512,
         max_response_bytes: int = 64 << 20,
     ) -> None:
         self.registry = registry
@@ -52,10 +54,12 @@ class Dispatcher:
         #: How calls ended: "OK" or the failure's reason.
         self.outcomes: Counter[str] = Counter()
         self._admission = admission
+        self._max_streams = streams
         self._max_response_bytes = max_response_bytes
         self._lock = threading.Lock()  # guards what follows, and `outcomes`
         self._state = threading.Condition(self._lock)  # notified while draining
         self._admitted = 0
+        self._streams = 0
         self._draining = False
 
     def call(
@@ -90,54 +94,110 @@ class Dispatcher:
         outcome = "OK"
         try:
             exposed = self.registry.resolve(request.module, request.function)
-            if exposed.timeout is not None:
-                limit = time.monotonic() + exposed.timeout
-                deadline = limit if deadline is None else min(limit, deadline)
-            context = CallContext(call_id, identity, deadline, chain)
+            if exposed.streams:
+                raise gate_failure("WRONG_METHOD", f"{exposed.full_name} is a stream: call it with StreamFunction")
+            call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
             self._admit()
             try:
-                response = self.executors[exposed.executor].call(
-                    exposed, Call(request, payload, context, caller or NobodyWaits())
-                )
+                response = self.executors[exposed.executor].call(exposed, call)
             finally:
                 self._leave()
-            if deadline is not None and time.monotonic() >= deadline:
+            if call.context.deadline is not None and time.monotonic() >= call.context.deadline:
                 raise gate_failure("RAN_TOO_LONG", "the function returned after the deadline", {"call_id": call_id})
             if len(response) > self._max_response_bytes:
                 raise self._too_large(exposed, len(response))
             return response
         except CallFailed as failure:
             outcome = failure.reason
-            if outcome in _AUDITED:
-                audit.info(
-                    "refused", call_id=call_id, identity=identity, reason=outcome,
-                    module=ascii(request.module[:80]), function=ascii(request.function[:80]),
-                )  # fmt: skip
+            self._audit(failure, request, call_id, identity)
             raise
         except Exception as error:
-            # Ours: the caller gets a fixed text, the log gets the rest.
             outcome = "INTERNAL"
-            log.exception("internal error", call_id=call_id, module=request.module[:80], function=request.function[:80])
-            raise internal_failure(call_id) from error
+            raise _internal(error, request, call_id) from error
         finally:
             with self._lock:
                 self.outcomes[outcome] += 1
 
-    def _admit(self) -> None:
+    def stream(
+        self,
+        request: CallFunctionRequest,
+        payload: bytes,
+        *,
+        identity: str = "anonymous",
+        deadline: float | None = None,
+        chain: tuple[str, ...] = (),
+        caller: Caller | None = None,
+        call_id: str = "",
+    ) -> Iterator[bytes]:
+        """Make one call of a stream; the arguments are those of `call`. Closing the iterator closes the stream.
+
+        Yields:
+            Serialized StreamFunctionResponses.
+
+        Raises:
+            CallFailed: before, between or instead of items; nothing else is raised.
+        """
+        call_id = call_id or new_call_id()
+        outcome = "OK"
+        try:
+            exposed = self.registry.resolve(request.module, request.function)
+            call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
+            self._admit(stream=True)
+            try:
+                for item in self.executors[exposed.executor].stream(exposed, call):
+                    if len(item) > self._max_response_bytes:
+                        raise self._too_large(exposed, len(item))
+                    yield item
+            finally:
+                self._leave(stream=True)
+        except CallFailed as failure:
+            outcome = failure.reason
+            self._audit(failure, request, call_id, identity)
+            raise
+        except GeneratorExit:
+            outcome = "CANCELLED"
+            raise
+        except Exception as error:
+            outcome = "INTERNAL"
+            raise _internal(error, request, call_id) from error
+        finally:
+            with self._lock:
+                self.outcomes[outcome] += 1
+
+    def _audit(self, failure: CallFailed, request: CallFunctionRequest, call_id: str, identity: str) -> None:
+        reason = failure.reason
+        if reason in _AUDITED:
+            audit.info(
+                "refused",
+                call_id=call_id,
+                identity=identity,
+                reason=reason,
+                module=ascii(request.module[:80]),
+                function=ascii(request.function[:80]),
+            )
+
+    def _admit(self, *, stream: bool = False) -> None:
         with self._lock:
             if self._draining:
                 raise gate_failure("DRAINING", "the server is shutting down; the call never started")
-            if self._admitted >= self._admission:
+            taken, limit = (self._streams, self._max_streams) if stream else (self._admitted, self._admission)
+            if taken >= limit:
                 raise gate_failure(
                     "OVERLOADED",
-                    f"{self._admitted} calls are on their way already; this one never started",
+                    f"{taken} {'streams' if stream else 'calls'} are on their way already; this one never started",
                     retry_after=0.1,  # arbitrary: time for a few calls to end
                 )
-            self._admitted += 1
+            if stream:
+                self._streams += 1
+            else:
+                self._admitted += 1
 
-    def _leave(self) -> None:
+    def _leave(self, *, stream: bool = False) -> None:
         with self._lock:
-            self._admitted -= 1
+            if stream:
+                self._streams -= 1
+            else:
+                self._admitted -= 1
             if self._draining:
                 self._state.notify_all()
 
@@ -170,7 +230,7 @@ class Dispatcher:
         """
         with self._state:
             self._draining = True
-            return self._state.wait_for(lambda: self._admitted == 0, timeout=seconds)
+            return self._state.wait_for(lambda: self._admitted + self._streams == 0, timeout=seconds)
 
     def close(self, grace: float) -> None:
         """Close the executors, all at once: what still runs after `grace` seconds is interrupted."""
@@ -181,6 +241,31 @@ class Dispatcher:
             thread.start()
         for thread in closing:
             thread.join()
+
+
+def _call(
+    exposed: Exposed,
+    request: CallFunctionRequest,
+    payload: bytes,
+    call_id: str,
+    identity: str,
+    deadline: float | None,
+    chain: tuple[str, ...],
+    caller: Caller | None,
+) -> Call:
+    """The call, under the nearer of its caller's deadline and the function's own timeout."""
+    if exposed.timeout is not None:
+        limit = time.monotonic() + exposed.timeout
+        deadline = limit if deadline is None else min(limit, deadline)
+    return Call(request, payload, CallContext(call_id, identity, deadline, chain), caller or NobodyWaits())
+
+
+def _internal(error: Exception, request: CallFunctionRequest, call_id: str) -> CallFailed:
+    """A fault of ours: the caller gets a fixed text, the log gets the rest."""
+    log.error(
+        "internal error", call_id=call_id, module=request.module[:80], function=request.function[:80], exc_info=error
+    )
+    return internal_failure(call_id)
 
 
 def internal_failure(call_id: str) -> CallFailed:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,24 @@ class Invoker:
                 with the function's exception.
             CallInterrupted: if the call was interrupted.
         """
+        return self.encode_result(self.run(function, request, context), context)
+
+    def run(self, function: Callable[..., Any], request: CallFunctionRequest, context: CallContext) -> Any:
+        """As `invoke`, without encoding what the function returns.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            CallFailed, CallInterrupted: as `invoke`.
+        """
         args, kwargs = self._arguments(function, request)
         try:
-            result = function(*args, **kwargs)
+            return function(*args, **kwargs)
         except CallInterrupted:
             raise
         except BaseException as error:
-            raise self._raised(error, function, args, kwargs, context) from None
-        return self.encode_result(result, context)
+            raise self._misfit_or_raised(error, function, args, kwargs, context) from None
 
     async def invoke_async(
         self,
@@ -100,7 +111,7 @@ class Invoker:
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and interrupted():
                 raise CallInterrupted from None
-            raise self._raised(error, function, args, kwargs, context) from None
+            raise self._misfit_or_raised(error, function, args, kwargs, context) from None
         return self.encode_result(result, context)
 
     def _arguments(
@@ -148,7 +159,7 @@ class Invoker:
             )
             raise CallFailed(status) from None
 
-    def _raised(
+    def _misfit_or_raised(
         self,
         error: BaseException,
         function: Callable[..., Any],
@@ -162,7 +173,28 @@ class Invoker:
             problem = mismatch_failure(function, args, kwargs)
             if problem:
                 return problem
+        return self.raised(error, context)
+
+    def raised(self, error: BaseException, context: CallContext) -> CallFailed:
+        """The failure of a call whose function raised."""
         return CallFailed(exception_status(error, traceback=self.traceback, call_id=context.id, hide=_OWN_FILES))
+
+    @contextmanager
+    def raising(self, context: CallContext, interrupted: Callable[[], bool]) -> Iterator[None]:
+        """Within this context, an async function's code runs: what it raises becomes the call's failure.
+
+        Args:
+            context: the call.
+            interrupted: whether a CancelledError is our doing.
+        """
+        try:
+            yield
+        except CallInterrupted:
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and interrupted():
+                raise CallInterrupted from None
+            raise self.raised(error, context) from None
 
 
 def _discard(result: Any) -> None:

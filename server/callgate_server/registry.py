@@ -51,6 +51,7 @@ class Exposed:
         executor: the name of the executor that runs it.
         timeout: the server's own limit on a call's time, seconds; None for none.
         function: the function; absent only where another environment's workers run it.
+        streams: whether it is known to be a stream, which CallFunction refuses.
         notes: why it runs elsewhere than its rule says, if it does; may grow while executors start.
     """
 
@@ -59,6 +60,7 @@ class Exposed:
     executor: str = "default"
     timeout: float | None = None
     function: Callable[..., Any] = field(default=_elsewhere, repr=False)
+    streams: bool = False
     notes: list[str] = field(default_factory=list, repr=False)
     known: FunctionFacts | None = field(default=None, repr=False)
 
@@ -151,7 +153,12 @@ class Registry:
         if key in self._functions:
             return
         executor, note = self._router.route(rule.executor, facts)
-        self._functions[key] = replace(exposed, executor=executor, notes=[note] if note else [])
+        self._functions[key] = replace(
+            exposed,
+            executor=executor,
+            streams=facts.kind in ("generator", "async generator"),
+            notes=[note] if note else [],
+        )
 
     def resolve(self, module: str, function: str) -> Exposed:
         """Find what a caller named.

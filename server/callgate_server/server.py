@@ -85,6 +85,7 @@ class Server:
             registry,
             {name: self._executor(name) for name in _executor_names(registry)},
             admission=settings.limits.calls,
+            streams=settings.limits.streams,
             max_response_bytes=settings.limits.message,
         )
 
@@ -254,6 +255,7 @@ def _transport_options(settings: Settings) -> TransportOptions:
     return TransportOptions(
         listen=settings.listen,
         threads=settings.limits.calls + _SPARE_THREADS,
+        stream_threads=settings.limits.streams + _SPARE_THREADS,
         max_message_bytes=settings.limits.message,
         credentials=Credentials(tls.certificate, tls.key, tls.client_ca) if tls is not None else None,
         tokens=tokens,

@@ -160,6 +160,10 @@ class Limits(_Frozen):
 
     #: Calls on their way at once, waiting or running; the next is refused (RESOURCE_EXHAUSTED). Each holds a thread.
     calls: int = Field(default=128, ge=1, le=10_000)
+    #: Streams and batches open at once; each holds a thread of its own kind, apart from the calls'.
+    streams: int = Field(default=512, ge=1, le=10_000)
+    #: Calls in one batch.
+    batch: int = Field(default=10_000, ge=1, le=1_000_000)
     #: Largest request and largest response, payload only.
     message: Size = 64 << 20
     #: How deep values may nest.

@@ -32,12 +32,13 @@ class Outcome(enum.Enum):
 class Waiter:
     """One call that waits for a turn, or has it."""
 
-    __slots__ = ("_ready", "key", "outcome", "thread")
+    __slots__ = ("_ready", "key", "outcome", "stays", "thread")
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.thread = threading.get_ident()
         self.outcome: Outcome | None = None
+        self.stays = False  # also when the turn is closed
         # A raw lock as a one-shot event: a tenth of threading.Event's cost, and waiting on it takes a timeout.
         self._ready: threading.Lock | None = None
 
@@ -130,6 +131,21 @@ class Turn:
             waiter.thread = threading.get_ident()
         return outcome
 
+    def take_regardless(self, waiter: Waiter) -> None:
+        """Wait for a turn as long as it takes, behind who waits already, beyond the capacity, and also when closed.
+
+        For what has to be done in turn and cannot be refused: closing a generator.
+        """
+        with self._lock:
+            if len(self._holders) < self.places and not self._waiting:
+                self._holders.add(waiter)
+                waiter.outcome = Outcome.TAKEN
+                return
+            waiter.stays = True
+            ready = waiter.block()
+            self._waiting.append(waiter)
+        ready.acquire()
+
     def _withdraw(self, waiter: Waiter, outcome: Outcome) -> None:
         with self._lock:
             if waiter.outcome is not None:
@@ -164,7 +180,8 @@ class Turn:
         """Turn away who waits (CLOSED) and who comes later; who holds a turn keeps it."""
         with self._lock:
             self._closed = True
-            while self._waiting:
-                waiter = self._waiting.popleft()
+            turned_away = [waiter for waiter in self._waiting if not waiter.stays]
+            self._waiting = deque(waiter for waiter in self._waiting if waiter.stays)
+            for waiter in turned_away:
                 waiter.outcome = Outcome.CLOSED
                 waiter.wake()

@@ -118,26 +118,29 @@ class Harness:
     def module(self) -> str:
         return "contract_coroutines" if self.kind == "coroutines" else "contract_functions"
 
-    def call(
-        self,
-        function: str,
-        *args: Any,
-        deadline: float | None = None,
-        chain: tuple[str, ...] = (),
-        caller: Caller | None = None,
-        call_id: str = "",
-        identity: str = "anonymous",
-        **kwargs: Any,
-    ) -> Any:
-        """Call a contract function by its name and decode its result."""
+    def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a contract function by its name and decode its result. Keywords of `_made` are about the call."""
+        response = self.executor.call(self.exposed(function), self._made(function, args, kwargs))
+        return decode(CallFunctionResponse.FromString(response).value)
+
+    def stream(self, function: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """As `call`, for a stream."""
+        for item in self.executor.stream(self.exposed(function), self._made(function, args, kwargs)):
+            yield decode(CallFunctionResponse.FromString(item).value)
+
+    def _made(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        deadline: float | None = kwargs.pop("deadline", None)
+        chain: tuple[str, ...] = kwargs.pop("chain", ())
+        caller: Caller | None = kwargs.pop("caller", None)
+        call_id: str = kwargs.pop("call_id", "")
+        identity: str = kwargs.pop("identity", "anonymous")
         request = CallFunctionRequest(module=self.module, function=function)
         for arg in args:
             encode(arg, request.args.add())
         for name, value in kwargs.items():
             encode(value, request.kwargs[name])
         context = CallContext(call_id or new_call_id(), identity, deadline, chain)
-        call = Call(request, request.SerializeToString(), context, caller or NobodyWaits())
-        return decode(CallFunctionResponse.FromString(self.executor.call(self.exposed(function), call)).value)
+        return Call(request, request.SerializeToString(), context, caller or NobodyWaits())
 
     def exposed(self, function: str) -> Exposed:
         return self.registry.resolve(self.module, function)

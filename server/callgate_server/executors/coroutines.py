@@ -14,51 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import Context
 
 from callgate.context import entered
+from callgate_server.call import Call
 from callgate_server.executors.base import Surroundings
 from callgate_server.executors.in_process import InProcessExecutor, Run, stopped
+from callgate_server.executors.loop_stream import LoopStream, LoopTask
 from callgate_server.interrupt import CallInterrupted
 from callgate_server.registry import Exposed
 from callgate_server.turn import Waiter
 
 __all__ = ["CoroutinesExecutor"]
-
-
-class _Task:
-    """What the ladder may do to a coroutine: cancel its task."""
-
-    __slots__ = ("_loop", "_run", "cancelled", "task")
-
-    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
-        self._run = run
-        self._loop = loop
-        self.task: asyncio.Task[bytes] | None = None
-        #: Whether we cancelled it: a function may also raise CancelledError of its own accord.
-        self.cancelled = False
-
-    def interrupt(self) -> bool:
-        """Cancel the task, on the loop's thread; before it has begun, keep it from beginning."""
-        self.cancelled = True
-        try:
-            self._loop.call_soon_threadsafe(self._cancel)
-        except RuntimeError:
-            return False  # the loop is closed: nothing runs any more
-        return True
-
-    def _cancel(self) -> None:
-        if self.task is not None and not self.task.done():
-            self.task.cancel()
-
-    def kill(self) -> bool:
-        """A task that blocks the loop cannot be ended."""
-        return False
-
-    def wedged(self, seconds: float) -> None:
-        """It did not end when cancelled: it blocks the loop, or swallows the cancellation."""
-        self._run.wedged(seconds)
 
 
 class CoroutinesExecutor(InProcessExecutor):
@@ -76,7 +44,7 @@ class CoroutinesExecutor(InProcessExecutor):
     def __init__(self, name: str, around: Surroundings, *, max_tasks: int = 10_000, queue: int = 256) -> None:
         super().__init__(name, around, places=max_tasks, queue=queue)
         self._loop = _new_loop()
-        self._tasks: dict[Run, _Task] = {}
+        self._tasks: dict[Run, LoopTask] = {}
         self._thread = threading.Thread(target=self._run_loop, name=f"callgate-{name}", daemon=True)
 
     def start(self, functions: Sequence[Exposed]) -> None:
@@ -96,16 +64,33 @@ class CoroutinesExecutor(InProcessExecutor):
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
-    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
+    def call(self, exposed: Exposed, call: Call) -> bytes:
+        """Run a call when its turn comes."""
+        waiter, run = Waiter(call.context.id), Run(self.name, exposed, call, self._around)
+        self._wait_for(waiter, call, call.caller.watch)
         began = self._begin(run)
         try:
             return self._await(run)
         finally:
             self._end(run, waiter, began)
 
+    def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
+        """Run a stream as one task, a bounded number of items ahead of its reader."""
+        waiter, run = Waiter(call.context.id), Run(self.name, exposed, call, self._around)
+        self._wait_for(waiter, call, call.caller.watch)
+        began = self._begin(run)
+        task = self._tasks[run] = LoopTask(run, self._loop)
+        climb = self._around.ladder.start(call, task)
+        try:
+            yield from LoopStream(self._around.invoker, run, task, self._loop).items()
+        finally:
+            climb.done()
+            del self._tasks[run]
+            self._end(run, waiter, began)
+
     def _await(self, run: Run) -> bytes:
         """Have the loop run a call, and wait for it."""
-        call, task = run.call, _Task(run, self._loop)
+        call, task = run.call, LoopTask(run, self._loop)
         outcome: list[bytes | BaseException] = []
         done = threading.Lock()
         done.acquire()
@@ -138,7 +123,7 @@ class CoroutinesExecutor(InProcessExecutor):
             raise result
         return result
 
-    async def _invoke(self, run: Run, task: _Task) -> bytes:
+    async def _invoke(self, run: Run, task: LoopTask) -> bytes:
         if task.cancelled:  # asked for before the task was there
             raise CallInterrupted
         with entered(run.call.context):

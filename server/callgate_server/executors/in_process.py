@@ -2,6 +2,7 @@
 
     pool thread ──▶ Turn (FIFO, bounded, deadline-aware) ──▶ around the call (a guard) ──▶ Scope ──▶ Invoker
 
+A stream goes the same way for each of its steps (`in_process_stream.py`).
 `serial` is this with one place and a guard; `threads` with several and none.
 """
 
@@ -11,22 +12,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
+from typing import TypeVar
 
 from callgate.context import entered
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import ExecutorStats, Surroundings
+from callgate_server.executors.in_process_stream import InProcessStream
 from callgate_server.interrupt import CallInterrupted, Scope
 from callgate_server.registry import Exposed
 from callgate_server.turn import Outcome, Turn, Waiter
 
 __all__ = ["InProcessExecutor", "Run", "not_started", "stopped"]
 
+T = TypeVar("T")
+Watch = Callable[[Callable[[], None]], bool]
+
 
 class Run:
     """One call that has its turn, and what the ladder may do to it."""
 
-    __slots__ = ("_around", "_executor", "call", "exposed", "scope", "unwedged")
+    __slots__ = ("_around", "_executor", "call", "exposed", "scope", "unwedged", "variables")
 
     def __init__(self, executor: str, exposed: Exposed, call: Call, around: Surroundings) -> None:
         self._executor = executor
@@ -36,6 +43,8 @@ class Run:
         self.scope = Scope()
         #: Set while it is wedged: to be called when it ends after all.
         self.unwedged: Callable[[], None] | None = None
+        #: Context variables of the call, where another thread than the transport's runs it; a stream keeps them.
+        self.variables = Context()
 
     def interrupt(self) -> bool:
         """Raise CallInterrupted inside it."""
@@ -88,16 +97,29 @@ class InProcessExecutor:
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
         waiter = Waiter(call.context.id)
+        self._wait_for(waiter, call, call.caller.watch)
+        return self._with_turn(
+            Run(self.name, exposed, call, self._around),
+            waiter,
+            lambda: self._around.invoker.invoke(exposed.function, call.request, call.context),
+            climbs=True,
+        )
+
+    def _wait_for(self, waiter: Waiter, call: Call, watch: Watch) -> None:
+        """Wait for a turn.
+
+        Raises:
+            CallFailed: if it does not come.
+        """
         self._before_waiting(call)
-        outcome = self._turn.take(waiter, call.context.deadline, call.caller.watch)
+        outcome = self._turn.take(waiter, call.context.deadline, watch)
         if outcome is not Outcome.TAKEN:
             self._count(outcome)
             raise not_started(outcome, call, self._retry_after())
-        return self._with_turn(Run(self.name, exposed, call, self._around), waiter)
 
     def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
-        """Streams are not served yet."""
-        raise gate_failure("UNIMPLEMENTED", "StreamFunction is not served yet")
+        """Run a stream, taking a turn for each step: others' calls run between two items."""
+        return InProcessStream(self, self._around, exposed, call).items()
 
     def _before_waiting(self, call: Call) -> None:
         """Refuse a call that must not wait here."""
@@ -106,28 +128,59 @@ class InProcessExecutor:
         """What is held around a call, inside its turn."""
         return nullcontext()
 
-    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
-        """Run a call whose turn has come."""
-        return self._run(run, waiter)
+    def _with_turn(self, run: Run, waiter: Waiter, work: Callable[[], T], *, climbs: bool) -> T:
+        """Run work whose turn has come."""
+        return self._run(run, waiter, work, climbs=climbs)
 
-    def _run(self, run: Run, waiter: Waiter) -> bytes:
-        """Run on this thread, inside the guard, open to interruption."""
+    def _run(self, run: Run, waiter: Waiter, work: Callable[[], T], *, climbs: bool) -> T:
+        """Run work on this thread, inside the guard, open to interruption.
+
+        Args:
+            run: what it is for.
+            waiter: what has the turn.
+            work: what to do.
+            climbs: whether to put the run on the ladder for this; a stream is on it from its begin to its end.
+        """
         call = run.call
         began = self._begin(run)
         try:
             # The call's context is entered outside the scope: an interruption cannot keep it from being left.
             with entered(call.context), self._guard():
-                climb = self._around.ladder.start(call, run)
+                climb = self._around.ladder.start(call, run) if climbs else None
                 try:
-                    return run.scope.run(
-                        lambda: self._around.invoker.invoke(run.exposed.function, call.request, call.context)
-                    )
+                    return run.scope.run(work)
                 finally:
-                    climb.done()
+                    if climb is not None:
+                        climb.done()
         except CallInterrupted:
             raise stopped(call) from None
         finally:
             self._end(run, waiter, began)
+
+    def step(self, run: Run, work: Callable[[], T], watch: Watch, *, closing: bool = False) -> T:
+        """Take a turn for one step of a stream.
+
+        Args:
+            run: the stream's; its scope is made anew for each step.
+            work: the step.
+            watch: as `Caller.watch`, for while it waits.
+            closing: whether it closes the stream: that waits for its turn whatever the deadline, the queue and the
+                executor's own end say, since a generator's `finally` has to run.
+
+        Returns:
+            What the step returns.
+
+        Raises:
+            CallFailed: if it never had its turn, or failed.
+        """
+        call = run.call
+        waiter = Waiter(call.context.id)
+        if closing:
+            self._turn.take_regardless(waiter)
+        else:
+            self._wait_for(waiter, call, watch)
+        run.scope = Scope()
+        return self._with_turn(run, waiter, work, climbs=False)
 
     def _begin(self, run: Run) -> float:
         """Account for a run that has its turn; `_end` must follow, whatever happens."""

@@ -20,8 +20,7 @@ import queue as queues
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from contextvars import Context
-from typing import Literal
+from typing import Literal, TypeVar
 
 from callgate.failures import gate_failure
 from callgate_server.call import Call
@@ -33,6 +32,7 @@ from callgate_server.turn import Waiter
 
 __all__ = ["JobThread", "SerialExecutor", "ThreadChoice"]
 
+T = TypeVar("T")
 ThreadChoice = Literal["pool", "dedicated", "main"]
 
 
@@ -112,31 +112,31 @@ class SerialExecutor(InProcessExecutor):
     def _guard(self) -> AbstractContextManager[None]:
         return self._gil
 
-    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
+    def _with_turn(self, run: Run, waiter: Waiter, work: Callable[[], T], *, climbs: bool) -> T:
         jobs = self._jobs
         if jobs is None:
-            return self._run(run, waiter)
+            return self._run(run, waiter, work, climbs=climbs)
         # The turn is this call's until `_run`, on the other thread, passes it on; this thread only carries the answer.
-        outcome: list[bytes | BaseException] = []
+        outcome: list[T] = []
+        failure: list[BaseException] = []
         done = threading.Lock()
         done.acquire()
 
         def job() -> None:
             waiter.thread = threading.get_ident()
             try:
-                # A context of its own, so that one call's context variables are not the next one's.
-                outcome.append(Context().run(self._run, run, waiter))
+                # The call's own context, so that one call's context variables are not the next one's.
+                outcome.append(run.variables.run(self._run, run, waiter, work, climbs=climbs))
             except BaseException as error:
-                outcome.append(error)
+                failure.append(error)
             finally:
                 done.release()
 
         jobs.submit(job)
         done.acquire()
-        result = outcome.pop()
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        if failure:
+            raise failure.pop()
+        return outcome.pop()
 
     def close(self, grace: float) -> None:
         """As every executor; then end the dedicated thread."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 import grpc
 
@@ -28,6 +28,15 @@ SERVICE = "callgate.v1.FunctionService"
 _MAX_CHAIN = 64
 
 _PAGE_SIZE = 1000
+
+
+class About(TypedDict):
+    """What an RPC says about its call; the keyword arguments of Dispatcher.call and stream."""
+
+    identity: str
+    deadline: float | None
+    chain: tuple[str, ...]
+    caller: Caller
 
 
 class FunctionServicer:
@@ -66,23 +75,31 @@ class FunctionServicer:
         call_id = new_call_id()
         try:
             request = parse(pb.CallFunctionRequest, payload)
-            remaining = context.time_remaining()
-            return self._dispatcher.call(
-                request,
-                payload,
-                identity=self._identity_of(context),
-                deadline=None if remaining is None else time.monotonic() + remaining,
-                chain=_chain(context),
-                caller=self._caller_of(context),
-                call_id=call_id,
-            )
+            return self._dispatcher.call(request, payload, **self._about(context), call_id=call_id)
         except CallFailed as failure:
             status = failure.status
         return fail(context, status, call_id)
 
     def stream_function(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """StreamFunction: not served yet."""
-        _unimplemented(context, "StreamFunction")
+        """StreamFunction."""
+        call_id = new_call_id()
+        try:
+            request = parse(pb.CallFunctionRequest, payload)
+            yield from self._dispatcher.stream(request, payload, **self._about(context), call_id=call_id)
+            return
+        except CallFailed as failure:
+            status = failure.status
+        fail(context, status, call_id)
+
+    def _about(self, context: grpc.ServicerContext) -> About:
+        """What the RPC says about its call."""
+        remaining = context.time_remaining()
+        return {
+            "identity": self._identity_of(context),
+            "deadline": None if remaining is None else time.monotonic() + remaining,
+            "chain": _chain(context),
+            "caller": self._caller_of(context),
+        }
 
     def batch_call_functions(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """BatchCallFunctions: not served yet."""

@@ -35,6 +35,7 @@ class TransportOptions:
     Attributes:
         listen: "HOST:PORT" (port 0 for any free one) or "unix:PATH".
         threads: threads that run handlers; more than the dispatcher admits, so that refusals find one.
+        stream_threads: threads that run handlers of response streams; as many can be open at once.
         max_message_bytes: the largest request taken and response sent.
         credentials: TLS; None for plain text.
         tokens: bearer tokens to ask for; None to ask for none.
@@ -42,6 +43,7 @@ class TransportOptions:
 
     listen: str
     threads: int
+    stream_threads: int
     max_message_bytes: int
     credentials: Credentials | None = None
     tokens: TokenTable | None = None

@@ -10,11 +10,11 @@ from typing import Any
 
 import grpc
 import structlog
-from callgate._tls import PairError, check_authorities, check_pair
 from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from callgate._tls import PairError, check_authorities, check_pair
 from callgate_server.call import Caller
 from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, identity_of
 from callgate_server.servicers.rpc import fail, trailers
@@ -43,6 +43,8 @@ class GrpcioTransport:
         self._options = options
         self._services: tuple[str, ...] = ()
         self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="callgate-call")
+        # Apart: open streams hold a thread each, and calls must not wait for them.
+        self._stream_pool = ThreadPoolExecutor(options.stream_threads, thread_name_prefix="callgate-stream")
         self._administration = ThreadPoolExecutor(_ADMINISTRATION_THREADS, thread_name_prefix="callgate-admin")
         # Non-blocking: a Watch takes no thread while it waits.
         self._health = health.HealthServicer(
@@ -78,9 +80,13 @@ class GrpcioTransport:
             ],
         )
         self._services = tuple(services)
+        streams = _OnPool(server, self._stream_pool)
         for service, handlers in services.items():
-            server.add_registered_method_handlers(service, dict(handlers))
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, dict(handlers)),))
+            calls = {name: handler for name, handler in handlers.items() if not handler.response_streaming}
+            server.add_registered_method_handlers(service, calls)
+            streams.add_registered_method_handlers(
+                service, {name: handler for name, handler in handlers.items() if handler.response_streaming}
+            )
         administered = _OnPool(server, self._administration)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, administered)
         reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), administered)
@@ -117,7 +123,8 @@ class GrpcioTransport:
         self._health.enter_graceful_shutdown()
         if self._server is not None:
             self._server.stop(grace).wait()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._stream_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
         self._administration.shutdown(wait=False, cancel_futures=True)
 
 

@@ -117,3 +117,54 @@ async def gather(many):
         _barrier = asyncio.Barrier(many)
     await _barrier.wait()
     return many
+
+
+async def count_up(start, stop):
+    for number in range(start, stop):
+        yield number
+
+
+async def iterate(values):
+    return iter(values)
+
+
+async def raise_midway(after):
+    for number in range(after):
+        yield number
+    raise KeyError("midway")
+
+
+async def unencodable_midway():
+    yield 1
+    yield [object()]
+
+
+async def endless(started, closed):
+    plain._tell(started)
+    number = 0
+    try:
+        while True:
+            yield number
+            number += 1
+    finally:
+        plain._tell(closed)
+
+
+async def stuck_midway(started, closed):
+    yield 1
+    plain._tell(started)
+    try:
+        while True:
+            await asyncio.sleep(0)
+    finally:
+        plain._tell(closed)
+
+
+async def context_of_items():
+    yield callgate.current_call().id
+    await asyncio.sleep(0)
+    yield callgate.current_call().id
+
+
+async def in_pieces(size):
+    return b"x" * size

@@ -148,3 +148,54 @@ def count():
     global _calls
     _calls += 1
     return _calls
+
+
+def count_up(start, stop):
+    yield from range(start, stop)
+
+
+def iterate(values):
+    return iter(values)
+
+
+def raise_midway(after):
+    for number in range(after):
+        yield number
+    raise KeyError("midway")
+
+
+def unencodable_midway():
+    yield 1
+    yield [object()]
+
+
+def endless(started, closed):
+    """Count for ever; say that it began, and when its `finally` runs."""
+    _tell(started)
+    number = 0
+    try:
+        while True:
+            yield number
+            number += 1
+    finally:
+        _tell(closed)
+
+
+def stuck_midway(started, closed):
+    """Give one item, then loop for ever."""
+    yield 1
+    _tell(started)
+    try:
+        while True:
+            pass
+    finally:
+        _tell(closed)
+
+
+def context_of_items():
+    yield callgate.current_call().id
+    yield callgate.current_call().id
+
+
+def in_pieces(size):
+    return b"x" * size
