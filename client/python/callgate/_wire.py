@@ -155,9 +155,10 @@ def seconds_of(timeout: Any, default: float | None) -> float | None:
         return default
     if not isinstance(timeout, Real) or isinstance(timeout, bool):
         raise TypeError(f"timeout is a number of seconds or None, not {type(timeout).__name__}")
-    if not timeout >= 0:  # so that it catches NaN, which is neither
+    number: Any = timeout  # Real knows no operators in the stubs
+    if not number >= 0:  # so that it catches NaN, which is neither
         raise ValueError(f"timeout is {timeout}; 0 or more seconds is right, or None for no limit")
-    return float(timeout) if timeout < _FOREVER else None
+    return float(number) if number < _FOREVER else None
 
 
 def error_of(error: grpc.RpcError, connection: Connection) -> CallgateError:
