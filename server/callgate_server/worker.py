@@ -85,7 +85,7 @@ class Worker:
         Returns:
             The exit code.
         """
-        from callgate_server.executors.frames import Flag, Hangup, Kind, receive, send
+        from callgate_server.executors.frames import Flag, FrameTooLarge, Hangup, Kind, receive, send
 
         # A bounded stack: address space may be limited.
         threading.stack_size(256 << 10)
@@ -100,10 +100,17 @@ class Worker:
                 return 1
             send(self._calls, Kind.READY)
             while True:
-                frame = receive(self._calls)
-                kind, body = calls.answer(frame)
+                try:
+                    frame = receive(self._calls)
+                    number = frame.number
+                    kind, body = calls.answer(frame)
+                    del frame  # the request's bytes, while the next one is waited for
+                except FrameTooLarge as error:
+                    number = error.number
+                    kind, body = calls.answer_too_large(error)
                 flags = Flag.WORN if calls.worn else Flag.NONE
-                send(self._calls, kind, number=frame.number, body=body, flags=flags)
+                send(self._calls, kind, number=number, body=body, flags=flags)
+                del body
         except Hangup:
             return 0
 
@@ -211,8 +218,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run a worker.
 
     Args:
-        arguments: JSON of the folders of packages ("own" and "borrowed"), and the descriptors of the two sockets; without
-            these, it describes modules (see inspection.py) instead.
+        arguments: JSON of the folders of packages ("own" and "borrowed"), and the descriptors of the two sockets;
+            without these, it describes modules (see inspection.py) instead.
 
     Returns:
         The exit code.

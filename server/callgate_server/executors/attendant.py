@@ -83,6 +83,7 @@ class Attendant:
                     key.data()
             while self._timers and self._timers[0][0] <= time.monotonic():
                 heapq.heappop(self._timers)[2]()
+        self._run_jobs()  # what was submitted while `finished` was asked
         self._selector.close()
         with self._lock:
             self._wake_in.close()
@@ -93,6 +94,9 @@ class Attendant:
             self._wake_in.recv(4096)
         except BlockingIOError:
             pass
+        self._run_jobs()
+
+    def _run_jobs(self) -> None:
         with self._lock:
             jobs, self._jobs = self._jobs, []
         for job in jobs:

@@ -1,56 +1,37 @@
-"""The workers of one executor: started, watched, replaced.
+"""The workers of one executor, as a crew of constant size: lent to calls, and replaced when they are lost or worn.
 
-                 borrow, give_back                                 one thread, "callgate-crew-NAME"
-    pool threads ─────────────────▶ idle ◀──── enlist ──── READY ◀─── starting ◀─── spawn ◀──┐
-                 lost ────────────────────────▶ serving changes, the Turn is resized, wake ───┘ missing?
+                 borrow, give_back                                 one thread, "callgate-crew-NAME" (an Attendant)
+    pool threads ─────────────────▶ idle ◀──── enlist ◀── READY ◀── Launcher ◀──┐
+                 lost ────────────────────────▶ one fewer serves ──▶ reconcile ─┘ how many are missing?
 
-One thread spawns all workers, reads their output and waits for their ends: Linux's "kill me when my parent dies" is
-about the parent's *thread*, so the thread that spawns must outlive them all.
+One thread launches all workers, reads their output and waits for their ends: Linux's "kill me when my parent dies" is
+about the parent's *thread*, so the thread that launches must outlive them all.
 
 Invariants, under `_lock`:
 * `_serving` holds the workers that are ready, lent or idle; `_idle` is a part of it. The Turn has as many places as
   there are workers in `_serving`, so who has a turn finds an idle worker, unless one has died in between.
-* A worker leaves `_serving` once, by whoever notices first that it is gone; its sockets are closed when it is neither
-  in `_serving` nor lent.
+* A worker leaves `_serving` once, by whoever notices first that it is gone; its descriptors are closed when it is gone
+  and not lent.
+* `_spares` are ready and in nobody's place yet: started for workers that will leave soon.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import structlog
 
 from callgate_server.executors.attendant import Attendant
-from callgate_server.executors.frames import BadFrame, Frame, Hangup, Kind
+from callgate_server.executors.launcher import Charter, Launcher, Problem
 from callgate_server.executors.supervision import Backoff, Intensity
-from callgate_server.executors.worker_output import OutputLines
 from callgate_server.executors.worker_process import Death, Doom, WorkerProcess
 
-__all__ = ["Charter", "Crew", "StartFailed"]
+__all__ = ["Crew", "StartFailed"]
 
 log = structlog.get_logger("callgate.workers")
-
-#: Seconds that a worker may take to exit by itself (its atexit functions) before it is killed. Arbitrary.
-_LEAVING = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Charter:
-    """What one generation of workers is started with.
-
-    Attributes:
-        generation: a number; the largest is the current one.
-        start: the head of their START frame.
-    """
-
-    generation: int
-    start: bytes
 
 
 class StartFailed(Exception):
@@ -60,7 +41,7 @@ class StartFailed(Exception):
         problem: what its FAILED frame said, or {"problem": "died", "how": …}.
     """
 
-    def __init__(self, problem: dict[str, Any]) -> None:
+    def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem.get("how") or problem.get("trace") or problem))
         self.problem = problem
 
@@ -69,18 +50,11 @@ class StartFailed(Exception):
 class _Muster:
     """Workers that somebody waits for, all or none: at the start and on reload."""
 
-    wanted: int
     charter: Charter
     ready: list[WorkerProcess] = field(default_factory=list)
-    failure: dict[str, Any] | None = None
+    starting: list[WorkerProcess] = field(default_factory=list)
+    failure: Problem | None = None
     done: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(slots=True)
-class _Starting:
-    worker: WorkerProcess
-    charter: Charter
-    muster: _Muster | None
 
 
 class Crew:
@@ -111,17 +85,14 @@ class Crew:
     ) -> None:
         self.name = name
         self.size = size
-        self.command = command
         #: Workers replaced after a crash or a kill.
         self.restarts = 0
-        self._start_timeout = start_timeout
         self._intensity = intensity
         self._resize = resize
         self._give_up = give_up
         self._max_calls = max_calls
         # The replacement of a worker that may run so many calls is started that many calls before its last.
         self._ahead = max(1, max_calls // 10) if max_calls is not None else 0
-        self._backoff = Backoff()
         self._lock = threading.Lock()
         self._charter = Charter(0, b"")
         self._serving: set[WorkerProcess] = set()
@@ -129,27 +100,33 @@ class Crew:
         self._lent: set[WorkerProcess] = set()
         self._spares: list[WorkerProcess] = []
         self._closing = self._given_up = False
-        # The thread's own.
-        self._numbers = itertools.count(1)
-        self._starting: dict[WorkerProcess, _Starting] = {}
+        # The thread's own, from here on.
+        self._backoff = Backoff()
         self._retrying = 0  # replacements whose back-off has not passed
-        self._alive: dict[WorkerProcess, tuple[OutputLines, OutputLines]] = {}
+        self._replacing = 0  # replacements that are starting
+        self._pending: _Muster | None = None
+        self._may_end = False
         self._attendant = Attendant(f"callgate-crew-{name}", self._all_gone)
-
-    def _all_gone(self) -> bool:
-        return self._closing and not self._alive and not self._lent
+        self._launcher = Launcher(
+            name, command, start_timeout, self._attendant, ended=self._ended, in_use=self._lent.__contains__
+        )
 
     # ------------------------------------------------------------------------------------------------ any thread
 
     def muster(self, charter: Charter) -> None:
         """Start a full crew, and let it take over when all are ready; the one before leaves call by call.
 
+        One muster at a time.
+
         Raises:
             StartFailed: if one of them cannot get ready; then nothing has changed.
         """
-        self._attendant.start()
-        muster = _Muster(self.size, charter)
-        self._attendant.submit(lambda: self._begin(muster))
+        muster = _Muster(charter)
+        with self._lock:
+            if self._closing:
+                raise StartFailed({"problem": "died", "how": "was not started: the executor closes"})
+            self._attendant.start()
+            self._attendant.submit(partial(self._begin, muster))
         muster.done.wait()
         if muster.failure is not None:
             raise StartFailed(muster.failure)
@@ -164,20 +141,25 @@ class Crew:
             return worker
 
     def give_back(self, worker: WorkerProcess) -> None:
-        """End a loan; a worker that was lost meanwhile is closed, one whose time is over leaves."""
+        """End a loan; one whose time is over leaves."""
         with self._lock:
             self._lent.discard(worker)
             if worker not in self._serving:
-                self._attendant.submit(lambda: self._close_unused(worker))
+                self._attendant.submit(partial(self._launcher.close_unused, worker))
                 return
             spent = self._max_calls is not None and worker.calls >= self._max_calls
             if not spent and worker.generation == self._charter.generation and not self._closing:
                 self._idle.append(worker)
-                if not worker.worn and not self._is_ahead(worker):
+                if not (self._leaves_soon(worker) or self._spares):
                     return
             else:
                 self._dismiss(worker)
-        self._attendant.submit(self._reconcile)
+            worker.doubtful = False
+            self._attendant.submit(self._reconcile)
+
+    def doubt(self, worker: WorkerProcess, seconds: float) -> None:
+        """A lent worker will be killed if its call does not end: have a replacement started after `seconds`."""
+        self._attendant.submit(partial(self._attendant.after, seconds, partial(self._doubt, worker, worker.calls)))
 
     def lost(self, worker: WorkerProcess) -> Death:
         """A worker is dead, dying, or not to be trusted: take it out, and have it replaced. Idempotent.
@@ -194,10 +176,9 @@ class Crew:
             if worker in self._idle:
                 self._idle.remove(worker)
             self._resize(len(self._serving))
-            doom = worker.doom
-            if doom is not Doom.REPLACED:
+            if worker.doom is not Doom.REPLACED:
                 self.restarts += 1
-            if doom in (None, Doom.GARBAGE) and self._intensity.crashed():
+            if worker.doom in (None, Doom.GARBAGE) and self._intensity.crashed():
                 sentence = (
                     f"executor {self.name!r}: {self._intensity.limit} workers crashed within "
                     f"{self._intensity.within:g} s; the last one {death.how}"
@@ -205,7 +186,7 @@ class Crew:
         self._log_death(worker, death)
         if sentence:
             self._abandon(sentence)
-        self._attendant.submit(lambda: self._forget(worker))
+        self._attendant.submit(partial(self._launcher.forget, worker))
         self._attendant.submit(self._reconcile)
         return death
 
@@ -219,121 +200,81 @@ class Crew:
 
     def _abandon(self, sentence: str) -> None:
         with self._lock:
-            if self._given_up:
+            if self._given_up or self._closing:
                 return
             self._given_up = True
         log.critical("giving up", executor=self.name, why=sentence)
         self._give_up(sentence)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
-        """Under the lock: a worker that nobody borrows leaves."""
+        """Under the lock: a worker that nobody has leaves."""
         self._serving.discard(worker)
         self._resize(len(self._serving))
-        self._attendant.submit(lambda: self._let_leave(worker))
+        self._attendant.submit(partial(self._launcher.let_leave, worker))
 
-    def _is_ahead(self, worker: WorkerProcess) -> bool:
+    def _leaves_soon(self, worker: WorkerProcess) -> bool:
+        """Under the lock: whether its replacement should be on its way."""
+        if worker.worn or worker.doubtful:
+            return True
         return self._max_calls is not None and worker.calls >= self._max_calls - self._ahead
 
-    def end_all(self) -> None:
-        """Kill every worker that runs a call; their callers' threads see it at once."""
-        with self._lock:
-            lent = tuple(self._lent)
-        for worker in lent:
-            worker.end(Doom.STOPPED)
-
     def close(self) -> None:
-        """Let idle workers leave, kill the rest, and wait until all are gone."""
+        """Let idle workers leave, and wait until all are gone; nobody may have one any more, or be about to."""
         with self._lock:
             self._closing = True
-        self._attendant.submit(self._begin_close)
+            self._attendant.submit(self._begin_close)
         self._attendant.join()
 
     # -------------------------------------------------------------------------------------------- the crew's thread
 
+    def _all_gone(self) -> bool:
+        with self._lock:
+            return self._may_end and not self._lent and not self._launcher.alive
+
     def _begin(self, muster: _Muster) -> None:
-        for _ in range(muster.wanted):
+        self._pending = muster
+        for _ in range(self.size):
             if muster.failure is None:
-                self._spawn(muster.charter, muster)
+                worker = self._launcher.launch(muster.charter, self._join, partial(self._fail_muster, muster))
+                if worker is not None:
+                    muster.starting.append(worker)
 
-    def _spawn(self, charter: Charter, muster: _Muster | None) -> None:
-        name = f"{self.name}/{next(self._numbers)}"
-        if self._closing:
-            self._not_ready(None, muster, {"problem": "died", "how": "was not started: the executor closes"})
-            return
-        try:
-            worker = WorkerProcess(name, self.command, charter.generation)
-        except OSError as error:
-            self._not_ready(None, muster, {"problem": "died", "how": f"could not be started: {error}"})
-            return
-        bound = log.bind(worker=name, pid=worker.pid)
-        lines = (OutputLines(worker.stdout, bound, "stdout"), OutputLines(worker.stderr, bound, "stderr"))
-        self._alive[worker] = lines
-        watch = self._attendant.watch
-        for one in lines:
-            watch(one.pipe, partial(self._read, one))
-        if worker.pidfd is not None:
-            watch(worker.pidfd, lambda: self._ended(worker))
-        watch(worker.control, lambda: self._ended(worker))
-        watch(worker.calls_fd, lambda: self._answered(worker))
-        starting = self._starting[worker] = _Starting(worker, charter, muster)
-        self._attendant.after(self._start_timeout, lambda: self._too_slow(starting))
-        try:
-            worker.prepare(charter.start)
-        except Hangup:
-            pass  # its end is an event of its own
-
-    def _too_slow(self, starting: _Starting) -> None:
-        if self._starting.get(starting.worker) is starting:
-            self._start_failed(
-                starting.worker,
-                {"problem": "died", "how": f"was not ready after {self._start_timeout:g} s (start_timeout)"},
-            )
-
-    def _answered(self, worker: WorkerProcess) -> None:
-        """A starting worker has said something."""
-        try:
-            frame = worker.prepared()
-        except (Hangup, BadFrame) as error:
-            if isinstance(error, BadFrame):
-                worker.end(Doom.GARBAGE)
-            self._ended(worker)
-            return
-        self._attendant.unwatch(worker.calls_fd)
-        if frame.kind is Kind.FAILED:
-            self._start_failed(worker, _problem(frame))
-            return
-        starting = self._starting.pop(worker)
-        self._backoff.succeeded()
-        if starting.muster is not None:
-            self._join(worker, starting.muster)
-        else:
-            self._enlist(worker)
-        self._reconcile()
-
-    def _join(self, worker: WorkerProcess, muster: _Muster) -> None:
-        """A worker of a muster is ready; the last one makes it take over."""
-        if muster.failure is not None:
-            self._let_leave(worker)
-            return
+    def _join(self, worker: WorkerProcess) -> None:
+        """A worker of the pending muster is ready; the last one makes it take over."""
+        muster = self._pending
+        assert muster is not None  # its workers are ended with it
+        muster.starting.remove(worker)
         muster.ready.append(worker)
-        if len(muster.ready) < muster.wanted:
+        if muster.starting or len(muster.ready) < self.size:
             return
         with self._lock:
             self._charter = muster.charter
             for old in (*self._idle, *self._spares):
                 self._serving.discard(old)
-                self._attendant.submit(partial(self._let_leave, old))
+                self._attendant.submit(partial(self._launcher.let_leave, old))
             self._idle = list(muster.ready)
             self._spares = []
             self._serving.update(muster.ready)
             self._resize(len(self._serving))
+        self._pending = None
         muster.done.set()
+        self._reconcile()
+
+    def _fail_muster(self, muster: _Muster, problem: Problem) -> None:
+        if muster.failure is None:
+            muster.failure = problem
+            self._pending = None
+            for worker in tuple(muster.starting):
+                self._launcher.fail(worker, problem)
+            for worker in muster.ready:
+                self._launcher.let_leave(worker)
+            muster.done.set()
 
     def _enlist(self, worker: WorkerProcess) -> None:
         """A replacement is ready: in the place of one that is missing, or of one that is worn, or as a spare."""
         with self._lock:
             if worker.generation != self._charter.generation or self._closing:
-                self._attendant.submit(lambda: self._let_leave(worker))
+                self._attendant.submit(partial(self._launcher.let_leave, worker))
                 return
             current = [one for one in self._serving if one.generation == worker.generation]
             if len(current) >= self.size:
@@ -348,49 +289,38 @@ class Crew:
             self._resize(len(self._serving))
 
     def _reconcile(self) -> None:
-        """Start what is missing, after putting spares where they are needed."""
+        """Put spares where they are needed, start what is missing, and let go what is too many."""
         with self._lock:
             if self._closing or self._given_up or not self._charter.generation:
                 return
-            generation = self._charter.generation
-            current = [one for one in self._serving if one.generation == generation]
             spares, self._spares = self._spares, []
         for spare in spares:
             self._enlist(spare)
         with self._lock:
-            current = [one for one in self._serving if one.generation == generation]
-            soon = sum(one.worn or self._is_ahead(one) for one in current)
-            coming = sum(one.muster is None and one.charter.generation == generation for one in self._starting.values())
-            missing = self.size + soon - len(current) - coming - len(self._spares) - self._retrying
             charter = self._charter
+            current = [one for one in self._serving if one.generation == charter.generation]
+            wanted = self.size + sum(map(self._leaves_soon, current))
+            missing = wanted - len(current) - len(self._spares) - self._replacing - self._retrying
+            while missing < 0 and self._spares:
+                self._attendant.submit(partial(self._launcher.let_leave, self._spares.pop()))
+                missing += 1
         for _ in range(missing):
-            self._spawn(charter, None)
+            self._replacing += 1
+            self._launcher.launch(charter, self._replaced, self._not_replaced)
 
-    def _start_failed(self, worker: WorkerProcess, problem: dict[str, Any]) -> None:
-        starting = self._starting.pop(worker, None)
-        worker.end(Doom.REPLACED)
-        if starting is not None:
-            self._not_ready(worker, starting.muster, problem)
-        worker.bury()
-        self._forget(worker)
+    def _replaced(self, worker: WorkerProcess) -> None:
+        self._replacing -= 1
+        self._backoff.succeeded()
+        self._enlist(worker)
+        self._reconcile()
 
-    def _not_ready(self, worker: WorkerProcess | None, muster: _Muster | None, problem: dict[str, Any]) -> None:
-        if muster is not None:
-            if muster.failure is None:
-                muster.failure = problem
-                for one in [one for one in self._starting.values() if one.muster is muster]:
-                    self._start_failed(one.worker, problem)
-                for ready in muster.ready:
-                    self._let_leave(ready)
-                muster.done.set()
-            return
+    def _not_replaced(self, problem: Problem) -> None:
+        self._replacing -= 1
         if self._closing:
             return
         wait = self._backoff.failed()
-        log.error(
-            "worker did not start", executor=self.name, worker=worker.name if worker else "", retry_in=wait,
-            why=problem.get("trace") or problem.get("how") or str(problem),
-        )  # fmt: skip
+        why = problem.get("trace") or problem.get("how") or str(problem)
+        log.error("worker did not start", executor=self.name, retry_in=wait, why=why)
         if wait is None:
             self._abandon(f"executor {self.name!r}: {self._backoff.failures} workers in a row did not start")
             return
@@ -401,66 +331,30 @@ class Crew:
         self._retrying -= 1
         self._reconcile()
 
+    def _doubt(self, worker: WorkerProcess, calls: int) -> None:
+        with self._lock:
+            if worker not in self._lent or worker.calls != calls:
+                return  # its call has ended
+            worker.doubtful = True
+        self._reconcile()
+
     def _ended(self, worker: WorkerProcess) -> None:
-        """A worker's process has ended, or it closed a socket."""
-        if worker not in self._alive:
-            return
-        if worker in self._starting:
-            death = worker.bury()
-            self._start_failed(worker, {"problem": "died", "how": f"{death.how} while it started"})
-            return
-        self.lost(worker)
-        self._forget(worker)
-
-    def _let_leave(self, worker: WorkerProcess) -> None:
-        if worker in self._alive:
-            worker.leave()
-            self._attendant.after(_LEAVING, lambda: self._end_leaving(worker))
-
-    def _end_leaving(self, worker: WorkerProcess) -> None:
-        if worker in self._alive:
-            worker.end(Doom.REPLACED)
-
-    def _read(self, lines: OutputLines) -> None:
-        if not lines.read():
-            self._attendant.unwatch(lines.pipe)
-
-    def _forget(self, worker: WorkerProcess) -> None:
-        """Take a buried worker out of the selector, log the rest of its output, and close what nobody uses."""
-        lines = self._alive.pop(worker, None)
-        if lines is None:
-            return
-        worker.bury()
-        for one in lines:
-            one.drain()
-        for what in (worker.stdout, worker.stderr, worker.control, worker.calls_fd, worker.pidfd):
-            if what is not None:
-                self._attendant.unwatch(what)
+        """A worker that was ready has ended."""
+        death = self.lost(worker)
         with self._lock:
             if worker in self._spares:
                 self._spares.remove(worker)
-        self._close_unused(worker)
-
-    def _close_unused(self, worker: WorkerProcess) -> None:
-        if worker not in self._alive and worker not in self._lent:
-            worker.close()
+        if self._pending is not None and worker in self._pending.ready:
+            how = f"{death.how} before the others were ready"
+            self._fail_muster(self._pending, {"problem": "died", "how": how})
 
     def _begin_close(self) -> None:
+        self._may_end = True
+        self._launcher.fail_all("was ended: the executor closes")
         with self._lock:
-            leaving = [worker for worker in self._alive if worker not in self._lent and worker not in self._starting]
-            for worker in leaving:
-                self._serving.discard(worker)
+            leaving = [worker for worker in self._launcher.alive if worker not in self._lent]
+            self._serving.difference_update(leaving)
             self._idle, self._spares = [], []
             self._resize(len(self._serving))
-        for worker in list(self._starting):
-            self._start_failed(worker, {"problem": "died", "how": "was ended: the executor closes"})
         for worker in leaving:
-            self._let_leave(worker)
-
-
-def _problem(frame: Frame) -> dict[str, Any]:
-    try:
-        problem = json.loads(frame.head)
-    except ValueError:
-        problem = None
-    return problem if isinstance(problem, dict) else {"problem": "died", "how": "said that it failed, but not how"}
+            self._launcher.let_leave(worker)

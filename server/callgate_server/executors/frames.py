@@ -24,6 +24,7 @@ __all__ = [
     "Control",
     "Flag",
     "Frame",
+    "FrameTooLarge",
     "Hangup",
     "Kind",
     "receive",
@@ -87,6 +88,18 @@ class BadFrame(Exception):
     """What came is no frame."""
 
 
+class FrameTooLarge(MemoryError):
+    """A frame for which there is no memory; it has been read off the socket, and the next can be read.
+
+    Attributes:
+        number: its call's number.
+    """
+
+    def __init__(self, number: int, size: int) -> None:
+        super().__init__(f"there is no memory for a message of {size} bytes")
+        self.number = number
+
+
 class Hangup(EOFError):
     """The other side closed the socket, or died.
 
@@ -130,6 +143,7 @@ def receive(sock: socket.socket) -> Frame:
     Raises:
         Hangup: if the other side closed the socket.
         BadFrame: if what came is no frame.
+        FrameTooLarge: if it does not fit into memory.
     """
     header = _exactly(sock, _HEADER.size)
     magic, kind, flags, head_size, body_size, number = _HEADER.unpack(header)
@@ -141,35 +155,51 @@ def receive(sock: socket.socket) -> Frame:
         known = Kind(kind)
     except ValueError:
         raise BadFrame(f"no frame is of kind {kind}") from None
-    if head_size == 0 or body_size > _ONE_READ:
-        head = _exactly(sock, head_size)
-        body = _exactly(sock, body_size)
-    else:
-        both = _exactly(sock, head_size + body_size)
-        head, body = both[:head_size], both[head_size:]
+    try:
+        if head_size == 0 or body_size > _ONE_READ:
+            head = _exactly(sock, head_size)
+            body = _exactly(sock, body_size)
+        else:
+            both = _exactly(sock, head_size + body_size)
+            head, body = both[:head_size], both[head_size:]
+    except MemoryError:
+        raise FrameTooLarge(number, body_size) from None
     return Frame(known, Flag(flags & Flag.WORN), number, head, body)
 
 
 def _exactly(sock: socket.socket, size: int) -> bytes:
-    """Read so many bytes: one system call and no copy, unless a signal or a timeout on the socket splits the read."""
+    """Read so many bytes: one system call and no copy, unless a signal or a timeout on the socket splits the read.
+
+    Raises:
+        MemoryError: if they don't fit; they have then been read and dropped.
+    """
     if size == 0:
         return b""
+    have = 0
     try:
-        data = sock.recv(size, socket.MSG_WAITALL)
-        if len(data) == size:
-            return data
-        if not data:
-            raise Hangup
-        whole = bytearray(size)
-        view = memoryview(whole)
-        have = len(data)
-        view[:have] = data
-        while have < size:
-            more = sock.recv_into(view[have:], size - have, socket.MSG_WAITALL)
-            if more == 0:
+        try:
+            data = sock.recv(size, socket.MSG_WAITALL)
+            have = len(data)
+            if have == size:
+                return data
+            if have == 0:
                 raise Hangup
-            have += more
-        return bytes(whole)
+            whole = bytearray(size)
+            whole[:have] = data
+            view = memoryview(whole)
+            while have < size:
+                more = sock.recv_into(view[have:], size - have, socket.MSG_WAITALL)
+                if more == 0:
+                    raise Hangup
+                have += more
+            return bytes(whole)
+        except MemoryError:
+            while have < size:
+                dropped = len(sock.recv(min(size - have, _ONE_READ)))
+                if dropped == 0:
+                    raise Hangup from None
+                have += dropped
+            raise
     except ConnectionResetError as error:
         # Linux: the peer closed a Unix socket with bytes in it that it had not read.
         raise Hangup(unread=True) from error

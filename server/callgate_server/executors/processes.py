@@ -23,6 +23,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -31,13 +32,16 @@ from google.rpc.status_pb2 import Status
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import ExecutorStats, Surroundings
-from callgate_server.executors.crew import Charter, Crew, StartFailed
-from callgate_server.executors.frames import Control, Frame, Kind
+from callgate_server.executors.crew import Crew, StartFailed
+from callgate_server.executors.frames import Frame, Kind
 from callgate_server.executors.in_process import not_started, stopped
+from callgate_server.executors.launcher import Charter
 from callgate_server.executors.supervision import Intensity, Quarantine
 from callgate_server.executors.worker_process import Death, Doom, WorkerLost, WorkerProcess
 from callgate_server.executors.worker_python import find_python
-from callgate_server.registry import Exposed, ModuleFailed
+from callgate_server.executors.worker_run import WorkerRun
+from callgate_server.loading import ModuleFailed
+from callgate_server.registry import Exposed
 from callgate_server.settings import ExecutorSettings, SettingsError
 from callgate_server.turn import Outcome, Turn, Waiter
 
@@ -45,48 +49,9 @@ __all__ = ["ProcessesExecutor"]
 
 log = structlog.get_logger("callgate.workers")
 
-
-class _Run:
-    """One call in a worker, and what the ladder may do to it.
-
-    Invariant, under `_lock`: once `finish` has returned, the worker is not touched any more: it may have its next call.
-    """
-
-    __slots__ = ("_finished", "_lock", "call", "killed", "number", "worker")
-
-    def __init__(self, call: Call, worker: WorkerProcess, number: int) -> None:
-        self.call = call
-        self.worker = worker
-        self.number = number
-        self.killed = False
-        self._finished = False
-        self._lock = threading.Lock()
-
-    def caller_left(self) -> None:
-        """Raise the flag that `current_call().cancelled` reads in the worker."""
-        if not self._finished:
-            self.worker.tell(Control.CANCELLED, self.number)
-
-    def interrupt(self) -> bool:
-        """Raise CallInterrupted inside it."""
-        return not self._finished and self.worker.tell(Control.INTERRUPT, self.number)
-
-    def kill(self) -> bool:
-        """Kill its worker."""
-        with self._lock:
-            if self._finished:
-                return False
-            self.killed = True
-            self.worker.end(Doom.STOPPED)
-            return True
-
-    def wedged(self, seconds: float) -> None:
-        """A process can always be killed: it has ended."""
-
-    def finish(self) -> None:
-        """The answer is here, or the worker is gone."""
-        with self._lock:
-            self._finished = True
+#: How many workers may die on a call's request before they have read it. Mostly they were dead already, so it is worth
+#: trying another; but a request that kills whoever reads it (the out-of-memory killer) must not go through them all.
+_ATTEMPTS = 3
 
 
 class ProcessesExecutor:
@@ -113,7 +78,7 @@ class ProcessesExecutor:
         self._reloading = threading.Lock()
         # Guards what follows; notified when a run ends while closing.
         self._state = threading.Condition(threading.Lock())
-        self._runs: set[_Run] = set()
+        self._runs: set[WorkerRun] = set()
         self._closing = False
         self._completed = self._expired = self._shed = 0
         self._busy = 0.0
@@ -208,7 +173,7 @@ class ProcessesExecutor:
         if self._crew is not None:
             self._crew.close()
 
-    def _left(self) -> tuple[_Run, ...]:
+    def _left(self) -> tuple[WorkerRun, ...]:
         with self._state:
             return tuple(self._runs)
 
@@ -224,7 +189,7 @@ class ProcessesExecutor:
         context = call.context
         self._quarantine.refuse(exposed.full_name)
         self._refuse_to_wait_for_itself(call)
-        while True:
+        for attempt in itertools.count(1):
             waiter = Waiter(context.id)
             outcome = self._turn.take(waiter, context.deadline, call.caller.watch)
             if outcome is not Outcome.TAKEN:
@@ -236,20 +201,28 @@ class ProcessesExecutor:
                 if worker is None:
                     continue  # it has died this very moment; the turn of its replacement will come
                 try:
-                    return self._run(exposed, call, worker)
-                except WorkerLost as lost:
-                    if lost.started:
-                        raise
-                    # It died while it was idle, and provably without reading the request: another one can have it.
+                    return self._run(exposed, call, worker, may_retry=attempt < _ATTEMPTS)
+                except WorkerLost:
+                    pass  # it died before it had read the request: another one can have it
                 finally:
                     self._crew.give_back(worker)
             finally:
                 self._turn.release(waiter)
+        raise AssertionError("count() does not end")
 
-    def _run(self, exposed: Exposed, call: Call, worker: WorkerProcess) -> bytes:
+    def _run(self, exposed: Exposed, call: Call, worker: WorkerProcess, may_retry: bool) -> bytes:
+        """Run a call in a worker.
+
+        Raises:
+            CallFailed: however it failed.
+            WorkerLost: if it may be tried again, since it has provably not started.
+        """
         self._quarantine.admit(exposed.full_name)
         context = call.context
-        run = _Run(call, worker, next(self._numbers))
+        assert self._crew is not None  # it lent the worker
+        # Halfway to the kill: an interruption that works has worked by then, and a start takes about what is left.
+        doubt = partial(self._crew.doubt, worker, self._around.ladder.graces.kill / 2)
+        run = WorkerRun(call, worker, next(self._numbers), doubt)
         head = {
             "id": context.id,
             "identity": context.identity,
@@ -270,7 +243,7 @@ class ProcessesExecutor:
             return self._answer(exposed, run, frame)
         except WorkerLost as lost:
             run.finish()
-            self._lost(exposed, run, lost)
+            self._lost(exposed, run, lost.started or not may_retry)
             raise
         finally:
             climb.done()
@@ -282,7 +255,7 @@ class ProcessesExecutor:
                 if self._closing:
                     self._state.notify_all()
 
-    def _answer(self, exposed: Exposed, run: _Run, frame: Frame) -> bytes:
+    def _answer(self, exposed: Exposed, run: WorkerRun, frame: Frame) -> bytes:
         if run.killed:  # the answer came first, but the worker will not live to see another call
             assert self._crew is not None
             self._crew.lost(run.worker)
@@ -292,7 +265,7 @@ class ProcessesExecutor:
                 status = Status.FromString(frame.body)
             except DecodeError:
                 run.worker.end(Doom.GARBAGE)
-                self._lost(exposed, run, WorkerLost(started=True))
+                self._lost(exposed, run, final=True)
         self._quarantine.passed(exposed.full_name)
         match frame.kind:
             case Kind.RESULT:
@@ -305,20 +278,20 @@ class ProcessesExecutor:
         assert status is not None  # the only kind that is left
         raise CallFailed(status)
 
-    def _lost(self, exposed: Exposed, run: _Run, lost: WorkerLost) -> None:
+    def _lost(self, exposed: Exposed, run: WorkerRun, final: bool) -> None:
         """Report a lost worker.
 
         Raises:
-            CallFailed: if the call may have started.
+            CallFailed: if that is the end of its call.
         """
         assert self._crew is not None
         death = self._crew.lost(run.worker)
-        if not lost.started:
-            self._quarantine.abandoned(exposed.full_name)
-            return
         if run.killed:
             self._quarantine.abandoned(exposed.full_name)
             raise stopped(run.call)
+        if not final:
+            self._quarantine.abandoned(exposed.full_name)
+            return
         seconds = self._quarantine.crashed(exposed.full_name)
         if seconds is not None:
             log.error("function quarantined", executor=self.name, function=exposed.full_name, seconds=seconds)

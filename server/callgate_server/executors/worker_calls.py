@@ -105,6 +105,10 @@ class WorkerCalls:
             sentence = f"internal error; the server's log has the details under call {context.id}"
             return Kind.STATUS, gate_status("INTERNAL", sentence, {"call_id": context.id}).SerializeToString()
 
+    def answer_too_large(self, error: MemoryError) -> tuple[Kind, bytes]:
+        """The answer to a call whose request did not fit into memory: a MemoryError, as from the function."""
+        return Kind.STATUS, exception_status(MemoryError(str(error)), traceback=False).SerializeToString()
+
     def _invoke(self, function: Callable[..., Any], request: CallFunctionRequest, context: CallContext) -> bytes:
         with entered(context):
             return self._invoker.invoke(function, request, context)

@@ -85,8 +85,10 @@ class WorkerProcess:
         #: What it runs, for the log: the function's name and the call's id.
         self.running: tuple[str, str] | None = None
         self.calls = 0
-        #: Whether a replacement should be started while it still serves.
+        #: It has grown beyond a limit: a replacement is started while it still serves.
         self.worn = False
+        #: Its call was interrupted and goes on: it will be killed, most likely. For the crew.
+        self.doubtful = False
         # Guards what follows. Invariant: `_process` is signalled only while it has not been reaped, and `control`
         # written only while it is open.
         self._lock = threading.Lock()
@@ -189,6 +191,13 @@ class WorkerProcess:
                 return self.control.send(CONTROL.pack(what, number), socket.MSG_DONTWAIT) == CONTROL.size
             except OSError:
                 return False  # it is dying, or has so many unread that one more says nothing new
+
+    def babbles(self) -> bool:
+        """Whether it wrote to the control socket, which no worker does."""
+        try:
+            return bool(self.control.recv(1, socket.MSG_DONTWAIT))
+        except OSError:
+            return False
 
     def leave(self) -> None:
         """Let it exit by itself, now that nobody will ask it anything."""

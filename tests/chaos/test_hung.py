@@ -1,0 +1,126 @@
+"""Calls that do not end: asked, interrupted, killed; and nothing of it reaches another call."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import pytest
+
+from tests.chaos.conftest import lives, number_from
+from tests.contract.conftest import Caller
+from tests.contract.test_waiting import wait_until
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["spin", "spin_and_swallow", "stuck_in_c", "ignore_signals_and_hang"])
+def test_after_both_workers_hang_past_their_deadline_full_capacity_is_back_within_a_second(front, signal, function):
+    told, release = signal("told"), signal("release")
+    deadline = time.monotonic() + 0.5
+    hung = [front.in_background(function, told.path, seconds=0.5) for _ in range(2)]
+    for _ in hung:
+        told.wait()
+    for call in hung:
+        assert call.failure().reason == "RAN_TOO_LONG"
+    held = [front.in_background("hold", told.path, release.path) for _ in range(2)]
+    for _ in held:
+        told.wait()  # both run at once
+    assert time.monotonic() - deadline < 1
+    for _ in held:
+        release.set()
+    assert len({call.result() for call in held}) == 2
+    kills = 0 if function == "spin" else 2
+    assert front.ladder.taken["kill"] == kills
+    assert front.executor.stats().restarts == kills
+    assert not front.gave_up
+
+
+def test_code_that_blocks_in_a_system_call_is_interrupted_and_keeps_its_worker(front, signal):
+    told = signal("told")
+    call = front.in_background("sleep", told.path, 1000, seconds=0.1)
+    told.wait()
+    assert call.failure().reason == "RAN_TOO_LONG"
+    assert front.ladder.taken["kill"] == 0
+    assert front.executor.stats().restarts == 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_holds_its_gil_in_c_is_killed_all_the_same(front, signal):
+    told = signal("told")
+    call = front.in_background("stuck_in_c", told.path, True, seconds=0.1)
+    told.wait()
+    assert call.failure().reason == "RAN_TOO_LONG"
+    assert front.ladder.taken["kill"] == 1
+    assert front.call("add", 1, 2) == 3
+
+
+@pytest.mark.slow
+def test_a_caller_that_leaves_has_its_stuck_worker_killed_and_the_failure_says_cancelled(front, signal):
+    told, caller = signal("told"), Caller()
+    call = front.in_background("stuck_in_c", told.path, caller=caller)
+    told.wait()
+    caller.leave()
+    assert call.failure().reason == "CANCELLED"
+    assert front.ladder.taken["kill"] == 1
+
+
+def test_the_flag_is_raised_in_the_worker_before_anything_is_interrupted(front, signal):
+    told, saw, caller = signal("told"), signal("saw"), Caller()
+    call = front.in_background("until_cancelled", told.path, saw.path, caller=caller)
+    told.wait()
+    caller.leave()
+    saw.wait()
+    assert call.ended() == "OK"
+    assert front.ladder.taken["interrupt"] == 0
+
+
+def test_what_a_killed_call_started_ends_with_its_worker(front, signal):
+    told = signal("told")
+    call = front.in_background("start_child_and_spin", told.path, seconds=0.3)
+    child = number_from(told)
+    assert call.failure().reason == "RAN_TOO_LONG"
+    assert lives(child)  # interrupted, not killed: the worker goes on, and so does what it started
+    front.close()
+    wait_until(lambda: not lives(child))
+
+
+@pytest.mark.slow
+def test_closing_kills_what_neither_ends_nor_stops(make_front, signal):
+    front, told = make_front(), signal("told")
+    call = front.in_background("stuck_in_c", told.path)
+    told.wait()
+    front.executor.close(0.0)
+    assert call.failure().reason == "CANCELLED"
+
+
+@pytest.mark.slow
+def test_an_interruption_aimed_at_the_end_of_a_call_never_hits_another(make_front):
+    """The stress of the scope: callers leave at random moments around the end of short calls.
+
+    A signal that came late would interrupt the next call (CANCELLED without its caller having left), or kill the
+    worker's own loop (a restart).
+    """
+    front = make_front(workers=1)
+    front.ladder.graces = type(front.ladder.graces)(interrupt=0.0, kill=5.0)
+    source, wrong = random.Random(1), []
+    took = _typical_seconds(front)
+    for number in range(1500):
+        caller = Caller()
+        timer = threading.Timer(source.uniform(0, 2 * took), caller.leave)
+        timer.start()
+        outcome = front.in_background("same", number, caller=caller).ended()
+        assert outcome in ("OK", "CANCELLED")
+        if front.call("same", number) != number:  # nobody leaves this one
+            wrong.append(number)
+        timer.join()
+    assert not wrong
+    assert front.executor.stats().restarts == 0
+    assert front.ladder.taken["interrupt"] > 100  # it was a stress
+
+
+def _typical_seconds(front):
+    began = time.monotonic()
+    for _ in range(100):
+        front.in_background("same", 1).result()
+    return (time.monotonic() - began) / 100
