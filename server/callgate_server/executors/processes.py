@@ -83,6 +83,11 @@ class ProcessesExecutor:
         self._completed = self._expired = self._shed = 0
         self._busy = 0.0
 
+    @property
+    def concurrency(self) -> int:
+        """As many as there are workers."""
+        return self._settings.workers
+
     # ------------------------------------------------------------------------------------------- start, reload, close
 
     def start(self, functions: Sequence[Exposed]) -> None:

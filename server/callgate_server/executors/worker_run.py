@@ -41,7 +41,7 @@ class WorkerRun:
             self.worker.tell(Control.CANCELLED, self.number)
 
     def interrupt(self) -> bool:
-        """Raise CallInterrupted inside it; if it goes on, have its worker's replacement ready by the time of the kill."""
+        """Raise CallInterrupted inside it, and have its worker's replacement ready by the time of the kill."""
         if self._finished or not self.worker.tell(Control.INTERRUPT, self.number):
             return False
         self._doubt()
