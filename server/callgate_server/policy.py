@@ -24,17 +24,17 @@ __all__ = ["Pattern", "PolicyError", "functions_of", "parse_pattern", "public_fu
 #: pattern, and one by one only with --allow-unsafe; builtins' safe functions may be named one by one.
 SHELL_MODULES = frozenset(
     """
-    _ctypes _interpreters _io _pickle _posixsubprocess _socket _sqlite3 _testcapi _thread _winapi _xxsubinterpreters
-    _frozen_importlib _frozen_importlib_external _imp _multiprocessing _posixshmem
-    asyncio.subprocess bdb builtins bz2 cProfile callgate callgate_server cffi cgitb cloudpickle code codeop compileall
-    concurrent.futures concurrent.interpreters crypt ctypes curses dbm dill dis distutils doctest ensurepip
-    faulthandler fcntl filecmp fileinput ftplib gc getpass glob grp gzip http.client http.server idlelib imaplib imp
-    importlib inspect io joblib lib2to3 linecache logging lzma mailbox marshal mmap multiprocessing netrc nt ntpath
-    nturl2path os pathlib pdb pickle pickletools pip pkgutil poplib posix posixpath profile pstats pty pwd py_compile
-    pyclbr pydoc pyexpat readline resource rlcompleter runpy sched select setuptools shelve shutil signal site smtplib
-    socket socketserver spwd sqlite3 ssl subprocess symtable sys sysconfig syslog tarfile telnetlib tempfile termios
-    test threading timeit tkinter trace tracemalloc tty turtle unittest urllib.request venv webbrowser winreg wsgiref
-    xml.dom xml.sax xmlrpc zipapp zipfile zipimport
+    _ctypes _frozen_importlib _frozen_importlib_external _imp _interpreters _io _multiprocessing _pickle _posixshmem
+    _posixsubprocess _socket _sqlite3 _testcapi _thread _winapi _xxsubinterpreters asyncio.subprocess bdb builtins
+    bz2 cProfile callgate callgate_server cffi cgitb cloudpickle code codeop compileall concurrent.futures
+    concurrent.interpreters crypt ctypes curses dbm dill dis distutils doctest ensurepip faulthandler fcntl filecmp
+    fileinput ftplib gc getpass glob grp gzip http.client http.server idlelib imaplib imp importlib inspect io
+    joblib lib2to3 linecache logging lzma mailbox marshal mmap multiprocessing netrc nt ntpath nturl2path os
+    ossaudiodev pathlib pdb pickle pickletools pip pkgutil poplib posix posixpath profile pstats pty pwd py_compile
+    pyclbr pydoc pyexpat readline resource rlcompleter runpy sched select setuptools shelve shutil signal site
+    smtplib socket socketserver spwd sqlite3 ssl subprocess symtable sys sysconfig syslog tarfile telnetlib tempfile
+    termios threading timeit tkinter trace tracemalloc tty turtle unittest urllib.request venv webbrowser winreg
+    wsgiref xml.dom xml.sax xmlrpc zipapp zipfile zipimport
     """.split()
 )
 
@@ -51,15 +51,14 @@ UNSAFE_BUILTINS = frozenset(
 #: strangers (docs/security.md).
 UNSAFE_FUNCTIONS = frozenset(
     """
-    asyncio.streams.open_connection asyncio.streams.open_unix_connection asyncio.streams.start_server
-    asyncio.streams.start_unix_server codecs.open mimetypes.init mimetypes.read_mime_types time.clock_settime
-    time.clock_settime_ns tokenize.open wave.open xml.etree.ElementTree.iterparse xml.etree.ElementTree.parse
-    numpy.DataSource numpy.fromfile numpy.fromregex numpy.genfromtxt numpy.load numpy.loadtxt numpy.memmap numpy.save
-    numpy.savetxt numpy.savez numpy.savez_compressed
-    pandas.eval pandas.read_clipboard pandas.read_csv pandas.read_excel pandas.read_feather pandas.read_fwf
-    pandas.read_hdf pandas.read_html pandas.read_json pandas.read_orc pandas.read_parquet pandas.read_pickle
-    pandas.read_sas pandas.read_spss pandas.read_sql pandas.read_stata pandas.read_table pandas.read_xml
-    pandas.to_pickle torch.load torch.save
+    aifc.open asyncio.streams.open_connection asyncio.streams.open_unix_connection asyncio.streams.start_server
+    asyncio.streams.start_unix_server codecs.open mimetypes.init mimetypes.read_mime_types numpy.DataSource
+    numpy.fromfile numpy.fromregex numpy.genfromtxt numpy.load numpy.loadtxt numpy.memmap numpy.save numpy.savetxt
+    numpy.savez numpy.savez_compressed pandas.eval pandas.read_clipboard pandas.read_csv pandas.read_excel
+    pandas.read_feather pandas.read_fwf pandas.read_hdf pandas.read_html pandas.read_json pandas.read_orc
+    pandas.read_parquet pandas.read_pickle pandas.read_sas pandas.read_spss pandas.read_sql pandas.read_stata
+    pandas.read_table pandas.read_xml pandas.to_pickle sunau.open time.clock_settime time.clock_settime_ns
+    tokenize.open torch.load torch.save wave.open xml.etree.ElementTree.iterparse xml.etree.ElementTree.parse
     yaml.full_load yaml.full_load_all yaml.load yaml.load_all yaml.unsafe_load yaml.unsafe_load_all
     """.split()
 )

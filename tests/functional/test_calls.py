@@ -243,16 +243,6 @@ def test_a_server_that_drains_refuses_before_anything_starts(serve):
     assert ("drained", "ran") not in served_functions.TRACES
 
 
-@pytest.mark.parametrize("rpc", ["StreamFunction", "BatchCallFunctions"])
-def test_a_method_that_is_not_served_yet_says_so(address, rpc):
-    request = pb.CallFunctionRequest() if rpc == "StreamFunction" else pb.BatchCallFunctionsRequest()
-    with grpc.insecure_channel(address) as channel:
-        stub = stubs.FunctionServiceStub(channel)
-        with pytest.raises(grpc.RpcError) as caught:
-            list(getattr(stub, rpc)(request))
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
 def test_functions_lists_what_is_exposed_and_nothing_else(gate):
     names = {info.function for info in gate.functions()}
     assert {"echo", "add", "boom", "count_down"} <= names
