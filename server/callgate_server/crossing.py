@@ -63,12 +63,11 @@ class _Packer(pickle.Pickler):
         # What a reduction below names, by identity; anybody else's function or class is a value without a form.
         if (kind is FunctionType and id(value) in _NAMED) or (kind is type and _is_named(value)):
             return NotImplemented
-        form = _FORMS.get(kind)
+        form = _FORMS.get(kind) or _found.get(kind)
         if form is None:
-            if len(_FORMS) >= _MOST_FORMS:
-                _FORMS.clear()
-                _FORMS.update(_OWN_FORMS)
-            form = _FORMS[kind] = _find_form(kind)
+            if len(_found) >= _MOST_FOUND:
+                _found.clear()
+            form = _found[kind] = _find_form(kind)
         reduced = form(value)
         if reduced[0] is stand_in:
             if self._replace is not None:
@@ -94,7 +93,7 @@ def pack(value: Any, replace: Callable[[Any], Any] | None = None) -> bytes:
         BaseException: what reading a field raised.
     """
     file = io.BytesIO()
-    _Packer(file).dump(value)
+    _Packer(file, replace).dump(value)
     return file.getvalue()
 
 
@@ -197,15 +196,15 @@ def _zone_form(value: Any) -> _Reduced:
     return (make_zone, (value.key,)) if value.key else _stand_in_for(value)
 
 
-_OWN_FORMS: dict[type, Callable[[Any], _Reduced]] = {
+_FORMS: dict[type, Callable[[Any], _Reduced]] = {
     Record: lambda value: (make_record, (value.type_name, dict(value), value.form)),
     Tensor: lambda value: (make_tensor, (value.dtype, value.shape, value.data, value.scalar)),
     ArrowStream: lambda value: (make_arrow, (value.ipc_stream, value.form)),
 }
 
-#: What types were found to send, bounded since a program may make types without end.
-_FORMS = dict(_OWN_FORMS)
-_MOST_FORMS = 1000
+#: What other types were found to send. Bounded, since a program may make types without end.
+_found: dict[type, Callable[[Any], _Reduced]] = {}
+_MOST_FOUND = 1000
 
 _FOREIGN: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("decimal", "Decimal"): lambda value: (type(value), (str(value),)),

@@ -22,6 +22,7 @@ import importlib
 import os
 import sys
 import threading
+import time
 import traceback
 from _thread import _count  # threading does not know threads that were started without it
 from collections.abc import Callable
@@ -43,7 +44,11 @@ __all__ = ["FORMLESS", "INTERRUPTED", "MISFIT", "RAISED", "RETURNED", "UNREADABL
 RETURNED, RAISED, FORMLESS, MISFIT, INTERRUPTED, UNREADABLE = range(6)
 
 #: Frames of these files are ours, not the function's.
-_OWN_FILES = str(Path(__file__).parent)
+_OWN_FILES = str(Path(__file__).parent) + os.sep
+
+
+#: Seconds that threads which functions have left behind may take to end when their interpreter does; arbitrary.
+_LEFT_BEHIND = 1.0
 
 
 class _Flag(CancelFlag):
@@ -103,8 +108,7 @@ class Inside:
             except KeyError:
                 failed.append((module, name, f"{module} has no {name} there", ""))
             except BaseException as error:  # SystemExit, too: a script without a main guard
-                problem = f"{type(error).__name__}: {error}"
-                failed.append((module, name, problem, "".join(traceback.format_exception(error))))
+                failed.append((module, name, _problem(error), "".join(traceback.format_exception(error))))
         self._answer(pack(failed))
 
     def call(self) -> None:
@@ -138,10 +142,20 @@ class Inside:
         self._left_over = b""
 
     def stop(self) -> None:
-        """End the listener, whose pipe has been closed; answer with how many threads the functions have left behind."""
+        """End the listener, whose pipe has been closed, and the threads that functions have left behind, if they will.
+
+        Answers with how many of those are left.
+        """
         self._listener.join()
         os.close(self._orders)
-        self._answer(pack(_count()))
+        if _count():
+            _wind_down(time.monotonic() + _LEFT_BEHIND)
+        left = _count()
+        if left:
+            # At its exit Python calls this for each interpreter that is left, and would wait for ever: by then no
+            # thread runs any more. (With one left it then exits as it should; with more it aborts.)
+            threading._shutdown = lambda: None  # type: ignore[attr-defined]  # a private name
+        self._answer(pack(left))
 
     def _message(self) -> Any:
         if self._mailbox.length > self._mailbox.room:
@@ -159,6 +173,26 @@ class Inside:
             running = self._running
             if running is not None and running[0] == number:
                 running[1].interrupt()
+
+
+def _problem(error: BaseException) -> str:
+    """Why an import failed, on one line: what it failed on in the end. numpy's own error says it on its thirtieth."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]  # as the condition says
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1]}"[:300] if lines else type(error).__name__
+
+
+def _wind_down(deadline: float) -> None:
+    """As Python does at its exit, but not for ever: concurrent.futures ends its threads, the others are waited for."""
+    callbacks = list(reversed(threading._threading_atexits))  # type: ignore[attr-defined]  # a private name
+    if callbacks:
+        ending = threading.Thread(target=lambda: [callback() for callback in callbacks], name="callgate-end")
+        ending.start()
+        ending.join(max(0.0, deadline - time.monotonic()))
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread is not threading.main_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def globals_of_main() -> dict[str, Any]:

@@ -9,9 +9,8 @@ from typing import Any
 
 from callgate.buffers import ARROW_FORMS, ArrowStream, Tensor
 from callgate.context import CallContext, CancelFlag
-from callgate.described_status import described_status
 from callgate.errors import ValueDecodeError, ValueFormError
-from callgate.failures import CallFailed, gate_failure
+from callgate.failures import CallFailed, described_status, gate_failure
 from callgate.values import decode_arguments, encode
 from callgate_server.call import Call
 from callgate_server.conversion import ArgumentMismatch

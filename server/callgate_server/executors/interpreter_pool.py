@@ -42,53 +42,55 @@ class InterpreterPool:
         self._idle: list[InterpreterWorker] = []
         self._current: frozenset[InterpreterWorker] = frozenset()
         self._lent: set[InterpreterWorker] = set()
-        self._closed = False
-        self._made = 0
+        self.closed = False
+        self._registered = False
 
-    def fill(self, functions: Sequence[tuple[str, str]], required: Sequence[tuple[str, str]] = ()) -> list[LoadProblem]:
-        """Make a generation of interpreters and let it take over.
+    def make(self, functions: Sequence[tuple[str, str]]) -> tuple[list[InterpreterWorker], list[LoadProblem]]:
+        """Make a generation of interpreters, which `replace` puts to work.
 
         Args:
             functions: (module, name) of what to load.
-            required: those that must load; if one of them does not, nothing changes.
 
         Returns:
-            What could not be loaded, by one of the interpreters or by all. If that includes a required one, the old
-            generation stays.
+            The interpreters, none if they would have nothing to run; and what could not be loaded, in one or in all.
         """
         made: list[InterpreterWorker] = []
         problems: dict[tuple[str, str], LoadProblem] = {}
         try:
-            for _ in range(self._size):
-                worker = InterpreterWorker(self._import_path)
-                made.append(worker)
-                for problem in worker.load([key for key in functions if key not in problems]):
+            # One after the other: imports run any code, and the same code at once is not what its authors had in mind.
+            while len(made) < self._size and len(problems) < len(functions):
+                made.append(InterpreterWorker(self._import_path))
+                for problem in made[-1].load([key for key in functions if key not in problems]):
                     problems[problem[0], problem[1]] = problem
-                if any(key in problems for key in required):
-                    break
-                if len(problems) == len(functions):
-                    break  # no use for any
         except BaseException:
-            self._end(made)
+            self.end(made)
             raise
-        if any(key in problems for key in required) or len(problems) == len(functions):
-            self._end(made)
+        if len(problems) == len(functions):
+            self.end(made)
             made = []
-        if not any(key in problems for key in required):
-            with self._lock:
-                old, self._idle = self._idle, list(made)
-                self._current = frozenset(made)
-                self._closed = False
-                if not self._made:
-                    atexit.register(self._at_exit)
-                self._made += 1
-            self._end(old)
-        return list(problems.values())
+        return made, list(problems.values())
 
-    def take(self) -> InterpreterWorker | None:
-        """Borrow an idle worker; the caller knows by its turn that there is one, unless the pool has closed."""
+    def replace(self, workers: Sequence[InterpreterWorker]) -> None:
+        """Let a new generation take over."""
         with self._lock:
-            if self._closed:
+            old, self._idle = self._idle, list(workers)
+            self._current = frozenset(workers)
+            if not self._registered:
+                atexit.register(self._at_exit)
+                self._registered = True
+        self.end(old)
+
+    def take(self, function: tuple[str, str]) -> InterpreterWorker | None:
+        """Borrow an idle worker; the caller knows by its turn that there is one.
+
+        Args:
+            function: what is to run there.
+
+        Returns:
+            The worker; None if the pool has closed, or has no such function any more.
+        """
+        with self._lock:
+            if self.closed or not self._idle or function not in self._idle[-1].functions:
                 return None
             worker = self._idle.pop()  # the one used last: its caches are warm
             self._lent.add(worker)
@@ -98,19 +100,19 @@ class InterpreterPool:
         """Return a worker; an old one is ended."""
         with self._lock:
             self._lent.discard(worker)
-            if worker in self._current and not self._closed:
+            if worker in self._current and not self.closed:
                 self._idle.append(worker)
                 return
-        self._end([worker])
+        self.end([worker])
 
     def close(self) -> None:
         """End the idle workers, now; the others when they come back."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             idle, self._idle = self._idle, []
             lent = list(self._lent)
             self._current = frozenset()
-        self._end(idle)
+        self.end(idle)
         for worker in lent:
             log.warning("an interpreter is still busy, and is left to its function")
             worker.release_listener()
@@ -119,12 +121,14 @@ class InterpreterPool:
 
     def _at_exit(self) -> None:
         """Without this Python would wait at its exit for the threads that wait for interruptions."""
-        self.close()
+        if not self.closed:
+            self.close()
         if self._lent:
             time.sleep(_EXIT_PAUSE)
 
     @staticmethod
-    def _end(workers: Sequence[InterpreterWorker]) -> None:
+    def end(workers: Sequence[InterpreterWorker]) -> None:
+        """End workers that run nothing; what goes wrong with one is logged."""
         for worker in workers:
             try:
                 threads = worker.end()

@@ -49,6 +49,8 @@ class InterpreterWorker:
     """
 
     def __init__(self, import_path: Sequence[str] = ()) -> None:
+        #: What it has loaded.
+        self.functions: frozenset[tuple[str, str]] = frozenset()
         self._memory = memoryview(bytearray(Mailbox.SIZE))
         self._mailbox = Mailbox(self._memory)
         # Guards what follows. Invariant: a call is interrupted and cancelled under its own number and only while it
@@ -80,6 +82,7 @@ class InterpreterWorker:
             What could not be imported.
         """
         problems: list[LoadProblem] = self._exchange(_LOAD, pack(list(functions)))
+        self.functions = frozenset(functions) - {(module, name) for module, name, _, _ in problems}
         return problems
 
     def begin(self) -> int:

@@ -13,7 +13,7 @@ is found at the start, and its functions go to another executor, with a line in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 
 import structlog
@@ -21,12 +21,11 @@ import structlog
 from callgate.failures import gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import Executor, ExecutorStats, Surroundings
-from callgate_server.executors.in_process import InProcessExecutor, Run, not_started
+from callgate_server.executors.in_process import InProcessExecutor, not_started
 from callgate_server.executors.interpreter_adapter import require_interpreters
 from callgate_server.executors.interpreter_calls import InterpreterRun, answered, message_of
 from callgate_server.executors.interpreter_pool import InterpreterPool
-from callgate_server.executors.interpreter_worker import LoadProblem
-from callgate_server.registry import Exposed, ModuleFailed
+from callgate_server.registry import Exposed
 from callgate_server.settings import SettingsError
 from callgate_server.turn import Outcome, Waiter
 
@@ -74,30 +73,28 @@ class InterpretersExecutor(InProcessExecutor):
         Raises:
             SettingsError: if there is no fallback for what cannot be loaded.
         """
+        workers, problems = self._pool.make([_key(exposed) for exposed in functions])
+        reasons = {(module, name): problem for module, name, problem, _ in problems}
         try:
-            self._send_elsewhere(functions, self._pool.fill([_key(exposed) for exposed in functions]))
+            self._send_elsewhere([exposed for exposed in functions if _key(exposed) in reasons], reasons)
         except BaseException:
-            self._pool.close()
+            self._pool.end(workers)
             raise
+        self._pool.replace(workers)
+        self._elsewhere = frozenset(reasons)
 
     def reload(self, functions: Sequence[Exposed]) -> None:
         """Load the functions' new code in new interpreters; old ones end with the calls that they run.
 
-        Raises:
-            ModuleFailed: if a function that ran here cannot be loaded any more; the old interpreters stay.
-        """
-        here = [_key(exposed) for exposed in functions if _key(exposed) not in self._elsewhere]
-        problems = self._pool.fill([_key(exposed) for exposed in functions], required=here)
-        for module, _, problem, trace in problems:
-            if any(module == of for of, _ in here):
-                raise ModuleFailed(module, trace or problem)
-        self._send_elsewhere(functions, problems)
+        What cannot be loaded in a sub-interpreter any more goes elsewhere, as at the start.
 
-    def _send_elsewhere(self, functions: Sequence[Exposed], problems: Sequence[LoadProblem]) -> None:
-        reasons = {(module, name): problem for module, name, problem, _ in problems}
-        moved = [exposed for exposed in functions if _key(exposed) in reasons]
+        Raises:
+            Exception: if it cannot be loaded elsewhere either; the old interpreters stay.
+        """
+        self.start(functions)
+
+    def _send_elsewhere(self, moved: Sequence[Exposed], reasons: Mapping[tuple[str, str], str]) -> None:
         if not moved:
-            self._elsewhere = frozenset()
             return
         if self._make_fallback is None:
             first = moved[0]
@@ -118,21 +115,35 @@ class InterpretersExecutor(InProcessExecutor):
                 "function cannot be loaded in a sub-interpreter",
                 function=exposed.full_name, runs_in=fallback.kind, reason=reason,
             )  # fmt: skip
-        self._elsewhere = frozenset(reasons)
 
     def describe(self) -> str:
         """How many interpreters, and what does not run in them."""
         count = self._turn.places
         phrase = f"{count} sub-interpreter{'s' if count != 1 else ''}, each with a GIL of its own"
         if self._elsewhere and self._fallback is not None:
-            phrase += f"; {len(self._elsewhere)} functions that cannot be loaded there run in {self._fallback.kind}"
+            moved = len(self._elsewhere)
+            phrase += (
+                f" ({moved} function{'s' if moved != 1 else ''} that cannot be loaded there: {self._fallback.kind})"
+            )
         return phrase
 
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
         if self._elsewhere and _key(exposed) in self._elsewhere and self._fallback is not None:
             return self._fallback.call(exposed, call)
-        return super().call(exposed, call)
+        waiter = Waiter(call.context.id)
+        self._wait_for(waiter, call, call.caller.watch)
+        return self._call_inside(exposed, call, waiter)
+
+    def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
+        """Not yet: a generator would have to keep its interpreter, or its interpreter its generators."""
+        if self._elsewhere and _key(exposed) in self._elsewhere and self._fallback is not None:
+            return self._fallback.stream(exposed, call)
+        raise gate_failure(
+            "UNIMPLEMENTED",
+            f"{exposed.full_name} runs on an executor of kind interpreters, which does not stream; "
+            "serial, threads and coroutines do",
+        )
 
     def _before_waiting(self, call: Call) -> None:
         if self._turn.places > 1:
@@ -146,28 +157,33 @@ class InterpretersExecutor(InProcessExecutor):
                 {"holder": holder},
             )
 
-    def _with_turn(self, run: Run, waiter: Waiter) -> bytes:
-        call, invoker = run.call, self._around.invoker
-        mine = InterpreterRun(self.name, run.exposed, call, self._around)
-        began = self._begin(mine)
+    def _call_inside(self, exposed: Exposed, call: Call, waiter: Waiter) -> bytes:
+        """Run a call that has its turn."""
+        invoker, key = self._around.invoker, _key(exposed)
+        run = InterpreterRun(self.name, exposed, call, self._around)
+        began = self._begin(run)
         try:
-            worker = self._pool.take()
-            if worker is None:
-                raise not_started(Outcome.CLOSED, call, 0.0)
-            try:
-                number = worker.begin()
-                mine.lent(worker, number)
-                climb = self._around.ladder.start(mine.call, mine)
+            worker = self._pool.take(key)
+            if worker is not None:
                 try:
-                    answer = worker.call(message_of(call, number, _key(run.exposed), invoker))
+                    number = worker.begin()
+                    run.lent(worker, number)
+                    climb = self._around.ladder.start(run.call, run)
+                    try:
+                        answer = worker.call(message_of(call, number, key, invoker))
+                    finally:
+                        climb.done()
+                        worker.finish()
                 finally:
-                    climb.done()
-                    worker.finish()
-            finally:
-                self._pool.give_back(worker)  # before the turn is passed on: whoever has it finds an idle interpreter
+                    # Before the turn is passed on: whoever has it finds an idle interpreter.
+                    self._pool.give_back(worker)
         finally:
-            self._end(mine, waiter, began)
-        return answered(answer, mine, invoker)
+            self._end(run, waiter, began)
+        if worker is not None:
+            return answered(answer, run, invoker)
+        if self._pool.closed or self._fallback is None:
+            raise not_started(Outcome.CLOSED, call, 0.0)
+        return self._fallback.call(exposed, call)  # a reload has moved it there just now
 
     def stats(self) -> ExecutorStats:
         """Counts and state, those of the functions that run elsewhere among them."""

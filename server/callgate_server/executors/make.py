@@ -43,7 +43,15 @@ def make_executor(
         case "interpreters":
             from callgate_server.executors.interpreters import InterpretersExecutor
 
-            return InterpretersExecutor(name, around, workers=settings.workers, queue=settings.queue)
+            # What cannot be loaded in a sub-interpreter runs in as many processes.
+            processes = settings.model_copy(update={"kind": "processes"})
+            return InterpretersExecutor(
+                name,
+                around,
+                workers=settings.workers,
+                queue=settings.queue,
+                fallback=lambda: make_executor(name, processes, around, main),
+            )
         case "processes":
             from callgate_server.executors.processes import ProcessesExecutor
 
