@@ -146,15 +146,18 @@ class InterpretersExecutor(InProcessExecutor):
         )
 
     def _before_waiting(self, call: Call) -> None:
-        if self._turn.places > 1:
+        chain = call.context.chain
+        if not chain:
             return
-        holder = self._turn.held_by(0, call.context.chain)
-        if holder is not None:
+        with self._lock:
+            holders = [run.call.context.id for run in self._runs if run.call.context.id in chain]
+        if len(holders) >= self._turn.places:
             raise gate_failure(
                 "WOULD_DEADLOCK",
-                f"call {holder} holds the only interpreter of {self.name!r} and led to this call, which would wait for "
-                "it; raise its `workers`, or put the inner function on another executor",
-                {"holder": holder},
+                f"the calls that this one was made from hold all {self._turn.places} interpreters of the executor "
+                f"{self.name!r}, and it would wait for them; put the inner function on another executor, or call it "
+                "directly",
+                {"holder": holders[0]},
             )
 
     def _call_inside(self, exposed: Exposed, call: Call, waiter: Waiter) -> bytes:
