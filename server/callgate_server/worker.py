@@ -85,7 +85,7 @@ class Worker:
         Returns:
             The exit code.
         """
-        from callgate_server.executors.frames import Flag, FrameTooLarge, Hangup, Kind, receive, send
+        from callgate_server.executors.frames import WORN, FrameTooLarge, Hangup, Kind, receive, send
 
         # A bounded stack: address space may be limited.
         threading.stack_size(256 << 10)
@@ -108,7 +108,7 @@ class Worker:
                 except FrameTooLarge as error:
                     number = error.number
                     kind, body = calls.answer_too_large(error)
-                flags = Flag.WORN if calls.worn else Flag.NONE
+                flags = WORN if calls.worn else 0
                 send(self._calls, kind, number=number, body=body, flags=flags)
                 del body
         except Hangup:

@@ -76,8 +76,8 @@ def test_recycling_and_crashes_together_lose_no_other_call(make_front):
             front.fails("exit_unless", False)
 
     crashing = Background(crash)
-    loads = [Background(lambda: [front.call("add", number, 1) for number in range(60)]) for _ in range(3)]
+    loads = [Background(lambda: [front.call("add", number, 1) for number in range(25)]) for _ in range(3)]
     for load in loads:
-        assert load.result(50) == list(range(1, 61))
+        assert load.result(50) == list(range(1, 26))
     stop.set()
     crashing.result()

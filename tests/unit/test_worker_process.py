@@ -69,7 +69,7 @@ def test_how_it_ended_is_the_same_each_time_it_is_asked(play):
 def test_a_worker_that_is_told_to_leave_may_finish_what_it_does_at_exit(play):
     worker = play("import atexit; atexit.register(print, 'bye', flush=True); calls.recv(1)")
     worker.leave()
-    assert worker.stdout.read(4) == b"bye\n"
+    assert worker.stdout.readline() == b"bye\n"
 
 
 def test_control_messages_to_a_closed_worker_go_nowhere(play):

@@ -20,9 +20,9 @@ __all__ = [
     "CONTROL",
     "MAX_BODY",
     "MAX_HEAD",
+    "WORN",
     "BadFrame",
     "Control",
-    "Flag",
     "Frame",
     "FrameTooLarge",
     "Hangup",
@@ -59,12 +59,11 @@ class Kind(enum.IntEnum):
     EXPIRED = 8  # worker → front: the deadline had passed before the function could start
 
 
-class Flag(enum.IntFlag):
-    """What a frame says besides."""
+_KINDS = {int(kind): kind for kind in Kind}
 
-    NONE = 0
-    #: The worker has grown beyond a limit, and asks to be replaced.
-    WORN = 1
+#: A frame's flag: the worker has grown beyond a limit, and asks to be replaced. A plain number: a flag of enum costs as
+#: much as the rest of a header.
+WORN = 1
 
 
 class Control(enum.IntEnum):
@@ -78,7 +77,7 @@ class Frame(NamedTuple):
     """One frame, read."""
 
     kind: Kind
-    flags: Flag
+    flags: int
     number: int
     head: bytes
     body: bytes
@@ -113,7 +112,7 @@ class Hangup(EOFError):
 
 
 def send(
-    sock: socket.socket, kind: Kind, *, number: int = 0, head: bytes = b"", body: bytes = b"", flags: Flag = Flag.NONE
+    sock: socket.socket, kind: Kind, *, number: int = 0, head: bytes = b"", body: bytes = b"", flags: int = 0
 ) -> None:
     """Write a frame, without copying its body.
 
@@ -151,10 +150,9 @@ def receive(sock: socket.socket) -> Frame:
         raise BadFrame(f"a frame starts with {_MAGIC!r}, not {header[:8]!r}")
     if head_size > MAX_HEAD or body_size > MAX_BODY:
         raise BadFrame(f"a frame of {head_size} and {body_size} bytes is beyond what any worker sends")
-    try:
-        known = Kind(kind)
-    except ValueError:
-        raise BadFrame(f"no frame is of kind {kind}") from None
+    known = _KINDS.get(kind)
+    if known is None:
+        raise BadFrame(f"no frame is of kind {kind}")
     try:
         if head_size == 0 or body_size > _ONE_READ:
             head = _exactly(sock, head_size)
@@ -164,7 +162,7 @@ def receive(sock: socket.socket) -> Frame:
             head, body = both[:head_size], both[head_size:]
     except MemoryError:
         raise FrameTooLarge(number, body_size) from None
-    return Frame(known, Flag(flags & Flag.WORN), number, head, body)
+    return Frame(known, flags, number, head, body)
 
 
 def _exactly(sock: socket.socket, size: int) -> bytes:

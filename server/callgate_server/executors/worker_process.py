@@ -23,7 +23,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from callgate_server.executors.frames import CONTROL, BadFrame, Control, Flag, Frame, Hangup, Kind, receive, send
+from callgate_server.executors.frames import CONTROL, WORN, BadFrame, Control, Frame, Hangup, Kind, receive, send
 
 __all__ = ["Death", "Doom", "WorkerLost", "WorkerProcess"]
 
@@ -174,7 +174,7 @@ class WorkerProcess:
         if frame.number != number or frame.kind not in _ANSWERS:
             self.end(Doom.GARBAGE)
             raise WorkerLost(started=True)
-        if frame.flags & Flag.WORN:
+        if frame.flags & WORN:
             self.worn = True
         return frame
 
