@@ -60,15 +60,19 @@ class Call:
 
     Attributes:
         request: the decoded request; its arguments are still Values.
-        payload: the request as it came, for executors that pass it on.
         context: what the function may know: id, identity, deadline, chain, cancelled.
         caller: who waits.
     """
 
-    __slots__ = ("caller", "context", "payload", "request")
+    __slots__ = ("_payload", "caller", "context", "request")
 
     def __init__(self, request: CallFunctionRequest, payload: bytes, context: CallContext, caller: Caller) -> None:
         self.request = request
-        self.payload = payload
+        self._payload = payload
         self.context = context
         self.caller = caller
+
+    @property
+    def payload(self) -> bytes:
+        """The request as it came, for executors that pass it on; made anew for a call that came in a batch."""
+        return self._payload or self.request.SerializeToString()

@@ -160,6 +160,10 @@ class Registry:
             notes=[note] if note else [],
         )
 
+    def find(self, module: str, function: str) -> Exposed | None:
+        """As `resolve`, with None for what is not there."""
+        return self._functions.get((module, function))
+
     def resolve(self, module: str, function: str) -> Exposed:
         """Find what a caller named.
 

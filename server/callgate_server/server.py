@@ -24,7 +24,7 @@ from callgate_server.registry import Elsewhere, ExposureRule, Registry
 from callgate_server.routing import SettingsRouter, executor_settings
 from callgate_server.security.tokens import TokenFileError, TokenTable
 from callgate_server.servicers.administration import ADMIN_SERVICE, AdminServicer
-from callgate_server.servicers.functions import SERVICE, FunctionServicer
+from callgate_server.servicers.functions import SERVICE, BatchLimits, FunctionServicer
 from callgate_server.settings import Settings, SettingsError, is_loopback
 from callgate_server.transports.base import Credentials, Transport, TransportOptions
 from callgate_server.transports.grpcio import GrpcioTransport
@@ -59,6 +59,7 @@ class Server:
         self._on_main_thread = on_main_thread
         self._changing = threading.Lock()  # start, reload and stop come one after the other
         self._stopped = False
+        self._servicer: FunctionServicer | None = None
         extend_path(settings)
         self.transport: Transport = GrpcioTransport(_transport_options(settings))
         self.readiness = Readiness(self.transport.set_serving)
@@ -131,7 +132,13 @@ class Server:
                 for executor in self.dispatcher.executors.values():
                     started.append(executor)
                     executor.start(self.registry.of_executor(executor.name))
-                servicer = FunctionServicer(self.dispatcher, self.transport.identity_of, self.transport.caller_of)
+                limits = self.settings.limits
+                servicer = self._servicer = FunctionServicer(
+                    self.dispatcher,
+                    self.transport.identity_of,
+                    self.transport.caller_of,
+                    BatchLimits(limits.batch, limits.message, threads=limits.calls),
+                )
                 admin = AdminServicer(lambda: len(self.reload()), self._may_administer, self.transport.identity_of)
                 self.address = self.transport.start({SERVICE: servicer.handlers(), ADMIN_SERVICE: admin.handlers()})
             except BaseException:
@@ -238,6 +245,8 @@ class Server:
             self.dispatcher.close(grace if drained else 0.0)
             # What is left is about to be answered: half a second, then it is cut off.
             self.transport.stop(0.5)
+            if self._servicer is not None:
+                self._servicer.close()
             self.ladder.close()
             return drained
 

@@ -81,6 +81,8 @@ class WedgeWatch:
         def end() -> None:
             nonlocal ended
             with lock:
+                if ended:
+                    return
                 ended = True
                 timer.cancel()
                 if ready_again is not None:

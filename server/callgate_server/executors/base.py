@@ -75,6 +75,11 @@ class Executor(Protocol):
     name: str
     kind: str
 
+    @property
+    def concurrency(self) -> int:
+        """How many calls it runs at once: how many of a batch's are worth a thread."""
+        ...
+
     def start(self, functions: Sequence[Exposed]) -> None:
         """Get ready to run these functions; what was begun is undone if it fails.
 

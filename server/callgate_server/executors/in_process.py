@@ -33,7 +33,7 @@ Watch = Callable[[Callable[[], None]], bool]
 class Run:
     """One call that has its turn, and what the ladder may do to it."""
 
-    __slots__ = ("_around", "_executor", "call", "exposed", "scope", "unwedged", "variables")
+    __slots__ = ("_around", "_executor", "call", "ended", "exposed", "scope", "unwedged", "variables")
 
     def __init__(self, executor: str, exposed: Exposed, call: Call, around: Surroundings) -> None:
         self._executor = executor
@@ -41,6 +41,7 @@ class Run:
         self.exposed = exposed
         self.call = call
         self.scope = Scope()
+        self.ended = False
         #: Set while it is wedged: to be called when it ends after all.
         self.unwedged: Callable[[], None] | None = None
         #: Context variables of the call, where another thread than the transport's runs it; a stream keeps them.
@@ -57,6 +58,10 @@ class Run:
     def wedged(self, seconds: float) -> None:
         """It is stuck, in C most likely: count it and have it reported."""
         self.unwedged = self._around.report_wedge(self._executor, self.exposed, self.call, seconds)
+        # It may have ended while that was reported. `_end` sets `ended` and then looks at `unwedged`; here it is the
+        # other way round: at least one of the two sees the other, and being told twice is harmless.
+        if self.ended:
+            self.unwedged()
 
 
 class InProcessExecutor:
@@ -75,14 +80,19 @@ class InProcessExecutor:
         self.name = name
         self._around = around
         self._turn = Turn(capacity=queue + places, places=places)
-        # The lock guards what follows; the condition on it is notified when a run ends while closing. The lock itself is
-        # taken on the call's path: entering a Condition costs three times as much.
+        # The lock guards what follows; the condition on it is notified when a run ends while closing. The lock itself
+        # is taken on the call's path: entering a Condition costs three times as much.
         self._lock = threading.Lock()
         self._state = threading.Condition(self._lock)
         self._runs: set[Run] = set()
         self._closing = False
         self._completed = self._expired = self._shed = 0
         self._busy = 0.0
+
+    @property
+    def concurrency(self) -> int:
+        """As many as there are places."""
+        return self._turn.places
 
     def start(self, functions: Sequence[Exposed]) -> None:
         """Nothing to start."""
@@ -197,6 +207,7 @@ class InProcessExecutor:
             if self._closing:
                 self._state.notify_all()
         self._turn.release(waiter)
+        run.ended = True
         if run.unwedged is not None:
             run.unwedged()
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NoReturn, TypedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypedDict
 
 import grpc
 
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1 import function_service_pb2 as pb
+from callgate_server.batch import Batch, batch_too_large
 from callgate_server.call import Caller, new_call_id
 from callgate_server.dispatch import Dispatcher
 from callgate_server.servicers.describe import describe
 from callgate_server.servicers.rpc import fail, parse, plain_handler
 
-__all__ = ["SERVICE", "FunctionServicer"]
+__all__ = ["SERVICE", "BatchLimits", "FunctionServicer"]
 
 SERVICE = "callgate.v1.FunctionService"
 
@@ -39,6 +42,15 @@ class About(TypedDict):
     caller: Caller
 
 
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Limits on batches: calls in one, bytes of one message, and threads for those that run calls side by side."""
+
+    batch: int
+    message: int
+    threads: int
+
+
 class FunctionServicer:
     """The service's methods.
 
@@ -46,6 +58,7 @@ class FunctionServicer:
         dispatcher: the way to the functions.
         identity_of: tells who makes an RPC.
         caller_of: how an RPC's caller is watched and answered early: the transport's business.
+        limits: on batches.
     """
 
     def __init__(
@@ -53,10 +66,13 @@ class FunctionServicer:
         dispatcher: Dispatcher,
         identity_of: Callable[[grpc.ServicerContext], str],
         caller_of: Callable[[grpc.ServicerContext], Caller],
+        limits: BatchLimits,
     ) -> None:
         self._dispatcher = dispatcher
         self._identity_of = identity_of
         self._caller_of = caller_of
+        self._limits = limits
+        self._batch_pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="callgate-batch")
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
         """The service's method handlers by name, over bytes."""
@@ -69,6 +85,10 @@ class FunctionServicer:
             "ListFunctions": unary(plain_handler(pb.ListFunctionsRequest, self.list_functions, self._identity_of)),
             "GetFunction": unary(plain_handler(pb.GetFunctionRequest, self.get_function, self._identity_of)),
         }
+
+    def close(self) -> None:
+        """End the threads of batches, once none runs any more."""
+        self._batch_pool.shutdown(wait=False, cancel_futures=True)
 
     def call_function(self, payload: bytes, context: grpc.ServicerContext) -> bytes:
         """CallFunction."""
@@ -102,8 +122,32 @@ class FunctionServicer:
         }
 
     def batch_call_functions(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """BatchCallFunctions: not served yet."""
-        _unimplemented(context, "BatchCallFunctions")
+        """BatchCallFunctions."""
+        call_id = new_call_id()
+        try:
+            request = parse(pb.BatchCallFunctionsRequest, payload)
+            yield from self._batch(request, context).messages()
+            return
+        except CallFailed as failure:
+            status = failure.status
+        fail(context, status, call_id)
+
+    def _batch(self, request: pb.BatchCallFunctionsRequest, context: grpc.ServicerContext) -> Batch:
+        if len(request.calls) > self._limits.batch:
+            raise batch_too_large(len(request.calls), self._limits.batch)
+        call_timeout = None
+        if request.HasField("call_timeout"):
+            call_timeout = request.call_timeout.ToNanoseconds() / 1e9
+            if call_timeout <= 0:
+                raise gate_failure("MALFORMED_REQUEST", f"call_timeout is {call_timeout:g} s; it must be above 0")
+        return Batch(
+            self._dispatcher,
+            request.calls,
+            **self._about(context),
+            call_timeout=call_timeout,
+            pool=self._batch_pool,
+            max_bytes=self._limits.message,
+        )
 
     def list_functions(self, request: pb.ListFunctionsRequest, identity: str) -> pb.ListFunctionsResponse:
         """ListFunctions: a page of what this caller may call. A page token is the full name that the page starts at."""
@@ -142,7 +186,3 @@ def _chain(context: grpc.ServicerContext) -> tuple[str, ...]:
                 )
             return ids
     return ()
-
-
-def _unimplemented(context: grpc.ServicerContext, method: str) -> NoReturn:
-    fail(context, gate_failure("UNIMPLEMENTED", f"{method} is not served yet").status)
