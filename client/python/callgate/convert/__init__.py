@@ -135,7 +135,7 @@ def _make_annotated(hint: Any, bare: Any) -> Converter | None:
 
 
 def _make_class(kind: Any) -> Converter | None:
-    if kind is object or kind is type or getattr(kind, "_is_protocol", False):
+    if kind is object or kind is type or kind is Any or getattr(kind, "_is_protocol", False):
         return None
     if kind in containers.SEQUENCES:
         return containers.sequence(kind, Any, converter)

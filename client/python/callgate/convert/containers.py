@@ -179,7 +179,10 @@ def mapping(origin: Any, key: Any, item: Any, find: Find) -> Converter:
 def typed_dict(kind: Any, hints: typing.Mapping[str, Any], find: Find) -> Converter:
     """For a TypedDict; keys that it does not name pass as they are, as type checkers let them at run time."""
     converters = {name: find(hint) for name, hint in hints.items()}
-    required: frozenset[str] = kind.__required_keys__
+    # Required[…] as a string (from __future__ import annotations) is seen only now.
+    marks = {name: typing.get_origin(hint) for name, hint in hints.items()}
+    required = {name for name in kind.__required_keys__ if marks[name] is not typing.NotRequired}
+    required |= {name for name, mark in marks.items() if mark is typing.Required}
 
     def convert(value: Any) -> Any:
         if not isinstance(value, dict | Record):
@@ -205,7 +208,9 @@ def union(members: Sequence[Any], find: Find) -> Converter | None:
     converters = [find(member) for member in members]
     if any(one is None for one in converters):
         return None
-    names = {type_name(member): one for member, one in zip(members, converters, strict=True) if isinstance(member, type)}
+    names = {
+        type_name(member): one for member, one in zip(members, converters, strict=True) if isinstance(member, type)
+    }
 
     def convert(value: Any) -> Any:
         if isinstance(value, Record):

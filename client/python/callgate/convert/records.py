@@ -50,7 +50,9 @@ def to_enum(kind: type[enum.Enum]) -> Converter:
         elif type(value) is str:
             made, named = by_value(value), by_name.get(value)
             if made is not None and named is not None and made is not named:
-                raise Mismatch(f"{value!r} is the value of {made.name} and the name of another member of {kind.__name__}")
+                raise Mismatch(
+                    f"{value!r} is the value of {made.name} and the name of another member of {kind.__name__}"
+                )
             made = named if made is None else made
         elif type(value) is not bool or issubclass(kind, int) is False:
             made = by_value(value)

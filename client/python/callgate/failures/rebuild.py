@@ -36,9 +36,10 @@ def error_from_status(status: Status, *, call_id: str = "") -> CallgateError:
     for detail in status.details:
         try:
             if detail.Is(pb.PythonException.DESCRIPTOR):
-                exception = pb.PythonException()
-                detail.Unpack(exception)
-            elif detail.Is(RetryInfo.DESCRIPTOR) and exception is None:
+                unpacked = pb.PythonException()
+                detail.Unpack(unpacked)
+                exception = unpacked
+            elif detail.Is(RetryInfo.DESCRIPTOR):
                 retry = RetryInfo()
                 detail.Unpack(retry)
                 retry_after = retry.retry_delay.ToNanoseconds() / 1e9

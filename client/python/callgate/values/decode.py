@@ -61,21 +61,26 @@ def decode_arguments(
     Raises:
         ValueDecodeError: as `decode`; paths start with "args[0]" or "kwargs['name']".
     """
-    budget = Budget(limits, ValueDecodeError)
+    budget: Budget | None = None  # made for the first argument that needs one
     plain = _PLAIN.get
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    at = "args"
+    at = ""
     try:
         for value in args:
             get = plain(value.WhichOneof("kind"))
-            positional.append(get(value) if get is not None else _decode_built(value, budget, 0))
+            if get is not None:
+                positional.append(get(value))
+            else:
+                budget = budget or Budget(limits, ValueDecodeError)
+                positional.append(_decode_built(value, budget, 0))
         if kwargs:
+            budget = budget or Budget(limits, ValueDecodeError)
             for name in kwargs:
                 at = f"kwargs[{name[:80]!r}]"
                 named[name] = _decode_one(kwargs[name], budget, 0)
     except ValueDecodeError as error:
-        error.path = (f"args[{len(positional)}]" if at == "args" else at) + error.path
+        error.path = (at or f"args[{len(positional)}]") + error.path
         raise
     return positional, named
 

@@ -28,7 +28,9 @@ __all__ = ["encode"]
 _Encoder = Callable[[Any, pb.Value, Budget, int], None]
 
 
-def encode(value: Any, target: pb.Value | None = None, *, path: str = "result", limits: Limits = DEFAULT_LIMITS) -> pb.Value:
+def encode(
+    value: Any, target: pb.Value | None = None, *, path: str = "result", limits: Limits = DEFAULT_LIMITS
+) -> pb.Value:
     """Encode a Python value.
 
     Args:
@@ -47,6 +49,9 @@ def encode(value: Any, target: pb.Value | None = None, *, path: str = "result", 
     """
     if target is None:
         target = pb.Value()
+    if type(value) is float:  # the commonest result by far, worth no budget
+        target.double_value = value
+        return target
     budget = Budget(limits, ValueFormError)
     try:
         (_ENCODERS.get(type(value)) or _encode_other)(value, target, budget, 0)
@@ -262,7 +267,7 @@ def _encode_fields(
         error.path = f".{name}{error.path}"
         raise
     except UnicodeEncodeError:
-        raise ValueFormError("a type's or field's name has lone surrogates", f".{ascii(name)}") from None
+        raise ValueFormError("a type's or field's name has lone surrogates", f".{name!a}") from None
     if holder is not target:
         target.nested_value = holder.SerializeToString()
 

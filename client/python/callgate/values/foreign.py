@@ -137,7 +137,9 @@ def find_cycle(value: Any, depth: int) -> tuple[str, str] | None:
 def _is_container(value: object) -> bool:
     kind = type(value)
     return kind not in (str, bytes, int, float, bool, type(None)) and (
-        kind is Record or any(base in kind.__mro__ for base in (list, tuple, dict, set, frozenset)) or shape_of(kind) is not None
+        kind is Record
+        or any(base in kind.__mro__ for base in (list, tuple, dict, set, frozenset))
+        or shape_of(kind) is not None
     )
 
 

@@ -14,7 +14,9 @@ from callgate.values.limits import Budget
 __all__ = ["DECODERS", "ENCODERS", "encode_big_int", "encode_surrogates"]
 
 #: The notation of str(Decimal): no underscores, blanks or digits of other scripts, which Decimal() takes as well.
-_DECIMAL = re.compile(r"-?(?:\d+(?:\.\d*)?(?:E[+-]?\d+)?|\.\d+(?:E[+-]?\d+)?|Infinity|s?NaN\d*)", re.ASCII | re.IGNORECASE)
+_DECIMAL = re.compile(
+    r"-?(?:\d+(?:\.\d*)?(?:E[+-]?\d+)?|\.\d+(?:E[+-]?\d+)?|Infinity|s?NaN\d*)", re.ASCII | re.IGNORECASE
+)
 
 # The process's own context may have its traps off or write "e" for "E"; ours decides here.
 _CONTEXT = Context(traps=[InvalidOperation])

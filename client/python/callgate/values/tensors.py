@@ -4,7 +4,7 @@ Needs no numpy: an encoder gets here only with a value whose type numpy made; a 
 and else makes a `callgate.Tensor`. Arrays come back C-contiguous, in this machine's byte order and writable, whatever
 their layout was: layout is not part of a value.
 
-Copies beyond protobuf's own: one on encoding (the bytes that protobuf wants), one on decoding (bytes are read-only).
+Copies beyond protobuf's own: one on encoding (the bytes that protobuf wants), none on decoding, save for bools.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from callgate.errors import ValueDecodeError, ValueFormError
 from callgate.v1 import value_pb2 as pb
 from callgate.values.limits import Budget
 
-__all__ = ["DECODERS", "encoder_for", "encode_tensor"]
+__all__ = ["DECODERS", "encode_tensor", "encoder_for"]
 
 #: Element types that travel under numpy's name for them; not long doubles, whose format is the machine's own.
 _NAMES = frozenset(
@@ -96,12 +96,12 @@ def _encode_scalar(value: Any, target: pb.Value, budget: Budget, depth: int) -> 
     if isinstance(value, str):  # numpy.str_: by its characters, because the array of it would lose trailing NULs
         budget.spend(len(value) * 4)
         made.dtype = f"U{len(value)}"
-        made.data = str(value).encode("utf-32-le", "surrogatepass")
+        made.data = str.encode(value, "utf-32-le", "surrogatepass")  # str(value) would lose them, too
         return
     if isinstance(value, bytes):
         budget.spend(len(value))
         made.dtype = f"S{len(value)}"
-        made.data = bytes(value)
+        made.data = bytes.__getitem__(value, slice(None))
         return
     dtype = value.dtype
     made.dtype = _dtype_name(dtype)
@@ -128,7 +128,9 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
     shape = tuple(message.shape)
     size = _element_size(name)
     if len(shape) > 32 or any(n < 0 for n in shape):  # 32 dimensions are numpy 1's limit
-        raise ValueDecodeError(f"a tensor has the shape {str(shape)[:80]}; at most 32 dimensions of 0 or more are right")
+        raise ValueDecodeError(
+            f"a tensor has the shape {str(shape)[:80]}; at most 32 dimensions of 0 or more are right"
+        )
     if message.scalar and shape:
         raise ValueDecodeError("a tensor is said to be a scalar and has a shape")
     data = message.data
@@ -151,8 +153,14 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
     try:
         if not data:
             return numpy.ndarray(shape, dtype)
-        flat = numpy.frombuffer(data, _safe(numpy, dtype, data))
-        return flat.reshape(shape).astype(dtype, copy=True)  # writable, in this machine's byte order
+        read_as = _safe(numpy, dtype, data)
+        if read_as == dtype:
+            # As numpy's own unpickling does: the array takes the bytes over, without a copy, and is writable. Nobody
+            # else has them: protobuf made them for this one access.
+            made = numpy.ndarray((0,), dtype)
+            made.__setstate__((1, shape, dtype, False, data))
+            return made
+        return numpy.frombuffer(data, read_as).reshape(shape).astype(dtype)
     except ValueError as error:
         raise ValueDecodeError(f"numpy refuses a tensor: {error}") from None
 

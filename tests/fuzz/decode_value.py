@@ -1,0 +1,81 @@
+"""Fuzzes the decoder under atheris: whatever the bytes, a value or a ValueDecodeError, soon and in bounded memory.
+
+    python -m tests.fuzz.decode_value [SECONDS] [libFuzzer options]
+
+Starts from the golden values, and stops with a non-zero exit and the offending input at an exception that is no
+ValueDecodeError, at an input that takes more than 100 ms of this process's time (taken again first, in case the machine
+was busy), at one that fails to encode again what it decoded, or beyond 1 GiB of memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["callgate"]):
+    from callgate.errors import ValueDecodeError
+    from callgate.v1 import value_pb2 as pb
+    from callgate.values import decode, encode
+
+import numpy  # noqa: F401  # loaded now: the first tensor must not pay for it
+from google.protobuf.message import DecodeError
+
+SECONDS = 60
+#: Of CPU time, for one input of at most 64 KiB.
+LIMIT = 0.1
+_INPUT_BYTES = 64 << 10
+_MEMORY_MB = 1024
+
+
+def check(data: bytes) -> None:
+    """Decode one input.
+
+    Raises:
+        Exception: if the decoder does what it should not.
+    """
+    spent = _decode(data)
+    if spent > LIMIT:
+        spent = min(spent, _decode(data), _decode(data))
+        if spent > LIMIT:
+            raise RuntimeError(f"an input of {len(data)} bytes takes {spent * 1e3:.0f} ms")
+
+
+def _decode(data: bytes) -> float:
+    try:
+        message = pb.Value.FromString(data)
+    except DecodeError:
+        return 0.0
+    began = time.process_time()
+    try:
+        value = decode(message)
+    except ValueDecodeError as error:
+        str(error)
+        return time.process_time() - began
+    spent = time.process_time() - began
+    encode(value)  # what Python could hold can be sent back
+    return spent
+
+
+def main() -> None:
+    """Run for the seconds that the first argument says."""
+    arguments = sys.argv[1:]
+    seconds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else SECONDS
+    with tempfile.TemporaryDirectory() as corpus:
+        from tests.conformance.golden_values import CASES
+
+        for index, (_, _, value) in enumerate(CASES):
+            (Path(corpus) / str(index)).write_bytes(encode(value).SerializeToString())
+        options = [
+            f"-max_total_time={seconds}", f"-rss_limit_mb={_MEMORY_MB}", f"-max_len={_INPUT_BYTES}", "-timeout=10",
+            "-print_final_stats=1", *arguments, corpus,
+        ]  # fmt: skip
+        atheris.Setup([sys.argv[0], *options], check)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
