@@ -55,8 +55,10 @@ help: ## List what make can do
 
 .PHONY: run
 run: .venv/.server ## Serve a few functions on 127.0.0.1:50051 until Ctrl-C (TARGETS=, LISTEN=)
-	@# exec: signals reach the server itself, and its exit code is make's.
-	@exec .venv/bin/callgate serve $(TARGETS) --listen $(LISTEN)
+	@# At a terminal the server gets a job of its own (set -m): Ctrl-C reaches it and not make, which would answer by
+	@# dying of the signal; so the server's exit code, 0 after draining, is make's. Elsewhere exec: no shell in between.
+	@serve=(.venv/bin/callgate serve $(TARGETS) --listen $(LISTEN)); \
+	  if [[ -t 0 ]]; then set -m; "$${serve[@]}"; else exec "$${serve[@]}"; fi
 
 .PHONY: test
 test: .venv/.dev ## Run every test (ARGS='-m "not slow"')
