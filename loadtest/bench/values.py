@@ -163,11 +163,9 @@ def _figure(
     pairs = []
     for number in range(PAIRS):
         # Who goes first alternates, in case the machine slows down or speeds up meanwhile.
-        if number % 2:
-            spent = _seconds(base), _seconds(ours)
-        else:
-            spent = tuple(reversed((_seconds(ours), _seconds(base))))  # type: ignore[assignment]  # still two floats
-        pairs.append(spent)
+        first, second = (base, ours) if number % 2 else (ours, base)
+        spent = _seconds(first), _seconds(second)
+        pairs.append(spent if first is base else spent[::-1])
     ratios = [one / other for other, one in pairs]
     scale, unit = (1e6 / per, "µs") if per else (1e3, "ms")
     notes = " against ".join(

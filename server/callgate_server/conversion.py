@@ -77,7 +77,7 @@ def converter_for(function: Callable[..., Any]) -> Arguments | None:
         name = ""
         try:
             # Too many arguments are for the call itself to refuse.
-            for index, (name, convert) in zip(range(len(args)), positional, strict=False):
+            for index, (name, convert) in zip(range(len(args)), positional, strict=False):  # noqa: B007  # the error's
                 if convert is not None:
                     args[index] = convert(args[index])
             if more is not None and more[1] is not None:

@@ -1,7 +1,7 @@
 """The golden values: what each named case of cases/values.yaml is in Python.
 
-`python -m tests.conformance.golden_values` writes the file anew. Its bytes are the contract: a change of a case that has
-landed breaks every client that was built against it; new cases go to the end of their section.
+`python -m tests.conformance.golden_values` writes the file anew. Its bytes are the contract: a change of a case that
+has landed breaks every client that was built against it; new cases go to the end of their section.
 
 A case is read by other languages so: `value` are the bytes of a callgate.v1.Value, serialized deterministically;
 `python` shows what Python makes of it; `also`, where there is one, are other bytes that decode to the same.

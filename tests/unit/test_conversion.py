@@ -71,7 +71,7 @@ class Crate:
 
 class Model(pydantic.BaseModel):  # type: ignore[name-defined, misc]  # importorskip gives Any
     name: str
-    points: list[Point] = []
+    points: list[Point] = []  # noqa: RUF012  # pydantic copies defaults
     colour: Colour = Colour.RED
 
 

@@ -163,7 +163,8 @@ def test_without_ml_dtypes_a_bfloat16_is_a_typed_buffer(monkeypatch: pytest.Monk
 def test_plain_values_load_neither_numpy_nor_other_libraries() -> None:
     code = (
         "import sys; from callgate.values import encode, decode; decode(encode([1, 'a', {2: 3.0}]));"
-        "print(sorted({'numpy', 'pyarrow', 'pandas', 'polars', 'pydantic', 'attr', 'ml_dtypes', 'grpc'} & set(sys.modules)))"
+        "names = {'numpy', 'pyarrow', 'pandas', 'polars', 'pydantic', 'attr', 'ml_dtypes', 'grpc'};"
+        "print(sorted(names & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout == "[]\n"

@@ -48,15 +48,15 @@ class Tensor:
     scalar: bool = False
 
     @property
-    def buffer(self) -> memoryview:
+    def buffer(self) -> memoryview[Any]:
         """The elements without a copy: shaped and typed where memoryview knows the type, else plain bytes."""
-        view = memoryview(self.data)
+        view: Any = memoryview(self.data)  # its stubs take no format that is found at run time
         code = _FORMATS.get(self.dtype)
-        if code is None or sys.byteorder != "little":
-            return view
-        if not self.shape or 0 in self.shape:  # memoryview has no way to cast to these
-            return view.cast(code)
-        return view.cast(code, self.shape)
+        if code is not None and sys.byteorder == "little":
+            # memoryview has no way to cast to shapes without elements.
+            view = view.cast(code, self.shape) if self.shape and 0 not in self.shape else view.cast(code)
+        made: memoryview[Any] = view
+        return made
 
     def tolist(self) -> Any:
         """The elements as Python numbers, nested as the shape says.

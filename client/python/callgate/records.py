@@ -203,7 +203,7 @@ def register(kind: type[T]) -> type[T]:
     Raises:
         TypeError: if it is none of these.
     """
-    if not isinstance(kind, type) or shape_of(kind) is None:
+    if type not in type(kind).__mro__ or shape_of(kind) is None:  # anything may be handed to a decorator
         raise TypeError(f"{kind!r} is no dataclass, namedtuple, Enum, pydantic model or attrs class")
     _registered[type_name(kind)] = kind
     return kind

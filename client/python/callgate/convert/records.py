@@ -24,7 +24,7 @@ Find = Callable[[Any], "Converter | None"]
 
 
 def to_enum(kind: type[enum.Enum]) -> Converter:
-    """For an Enum: a Record by the member's name (a Flag's by its value), anything else by value, a str also by name."""
+    """For an Enum: a Record by the member's name (a Flag's by value), anything else by value, a str also by name."""
     by_name = kind.__members__
     is_flag = issubclass(kind, enum.Flag)
     choices = ", ".join(list(by_name)[:8]) + (", …" if len(by_name) > 8 else "")

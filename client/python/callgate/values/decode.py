@@ -124,11 +124,11 @@ def _decode_tuple(value: pb.Value, budget: Budget, depth: int) -> tuple[Any, ...
     return tuple(_decode_values(value.tuple_value.values, budget, depth + 1))
 
 
-def _decode_set(value: pb.Value, budget: Budget, depth: int) -> set[Any]:
+def _decode_set(value: pb.Value, budget: Budget, depth: int) -> Any:
     return _as_set(_decode_values(value.set_value.values, budget, depth + 1), set)
 
 
-def _decode_frozenset(value: pb.Value, budget: Budget, depth: int) -> frozenset[Any]:
+def _decode_frozenset(value: pb.Value, budget: Budget, depth: int) -> Any:
     return _as_set(_decode_values(value.frozenset_value.values, budget, depth + 1), frozenset)
 
 

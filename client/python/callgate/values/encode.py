@@ -1,9 +1,9 @@
 """Python → Value.
 
 A value's exact type picks its function from `_ENCODERS`: one dict access, no isinstance chain, and nothing the value
-itself can influence (`__class__` tricks have no effect on `type()`). Other types are looked at once, by `_encode_other`,
-and remembered: records, numpy's and Arrow's types by their ancestry, and subclasses of the builtins, which are read with
-the builtin's own methods, never with overridden ones.
+itself can influence (`__class__` tricks have no effect on `type()`). Other types are looked at once by `_encode_other`,
+and remembered: records, numpy's and Arrow's types by their ancestry, and subclasses of the builtins, which are read
+with the builtin's own methods, never with overridden ones.
 
 A function is handed the message to fill, because filling what `add()` returned is 2.7 times faster than building
 messages and copying them in (measured, ../shared/SHARP-EDGES.md).

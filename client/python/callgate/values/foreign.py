@@ -103,8 +103,8 @@ def short_key(key: object) -> str:
 def find_cycle(value: Any, depth: int) -> tuple[str, str] | None:
     """Where a value that nests too deeply holds itself.
 
-    Follows the first container at each level, as encoding did when it ran out of depth, and so finds what stopped it; at
-    a price that is paid only on the way to an error.
+    Follows the first container at each level, as encoding did when it ran out of depth, and so finds what stopped it;
+    at a price that is paid only on the way to an error.
 
     Args:
         value: the outermost value.

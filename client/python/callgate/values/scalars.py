@@ -1,4 +1,4 @@
-"""Numbers and identifiers that are no plain kinds: big int, complex, Decimal, UUID; and strings with lone surrogates."""
+"""Values of one piece that are no plain kinds: big int, complex, Decimal, UUID, and str with lone surrogates."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Dates, times and spans of time.
 
-Naive and aware are different things, `fold` is kept, and a zone keeps what it is: a fixed offset with its name, or a key
-of the IANA database. Other tzinfo classes have no Value form: an offset alone would lose their rules.
+Naive and aware are different things, `fold` is kept, and a zone keeps what it is: a fixed offset with its name, or a
+key of the IANA database. Other tzinfo classes have no Value form: an offset alone would lose their rules.
 """
 
 from __future__ import annotations

@@ -137,7 +137,8 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
     count = math.prod(shape)
     if size is not None and count * size != len(data):
         raise ValueDecodeError(
-            f"a tensor of shape {str(shape)[:80]} and dtype {name} takes {_short(count * size)} bytes, and has {len(data)}"
+            f"a tensor of shape {str(shape)[:80]} and dtype {name} "
+            f"takes {_short(count * size)} bytes, and has {len(data)}"
         )
     if size == 0 and count > budget.elements:  # no bytes stand for the elements: only this bounds them
         raise ValueDecodeError("a tensor of elements without width has too many of them", limit=budget.limits.elements)
@@ -157,7 +158,7 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
         if read_as == dtype:
             # As numpy's own unpickling does: the array takes the bytes over, without a copy, and is writable. Nobody
             # else has them: protobuf made them for this one access.
-            made = numpy.ndarray((0,), dtype)
+            made: Any = numpy.ndarray((0,), dtype)
             made.__setstate__((1, shape, dtype, False, data))
             return made
         return numpy.frombuffer(data, read_as).reshape(shape).astype(dtype)
