@@ -90,6 +90,8 @@ def converter_for(function: Callable[..., Any]) -> Arguments | None:
                     kwargs[name] = convert(kwargs[name])
         except Mismatch as mismatch:
             raise ArgumentMismatch(name, mismatch.problem, mismatch.path) from None
+        except Exception as error:  # the code of a type: a validator, an Enum's _missing_, a key's __eq__
+            raise ArgumentMismatch(name, f"its type refuses it: {type(error).__name__}") from error
         return args, kwargs
 
     return convert_arguments

@@ -152,7 +152,8 @@ class Invoker:
             # ValueFormError mostly; anything else comes from a value's own code, run by reading it.
             _discard(result)
             if isinstance(error, ValueTooLarge):
-                raise gate_failure("RESPONSE_TOO_LARGE", str(error), {"limit": str(error.limit)}) from None
+                metadata = {"size": str(error.size), "limit": str(error.limit)}
+                raise gate_failure("RESPONSE_TOO_LARGE", str(error), metadata) from None
             reason = "NO_VALUE_FORM" if isinstance(error, ValueFormError) else "FUNCTION_RAISED"
             status = exception_status(
                 error, traceback=self.traceback, call_id=context.id, reason=reason, hide=_OWN_FILES

@@ -73,7 +73,7 @@ class Server:
         )
         self._around = Surroundings(
             Invoker(
-                limits=Limits(settings.limits.depth, settings.limits.elements),
+                limits=Limits(settings.limits.depth, settings.limits.elements, settings.limits.message),
                 traceback=traceback == "always" or (traceback == "auto" and is_loopback(settings.listen)),
             ),
             self.ladder,

@@ -39,6 +39,14 @@ class Access(enum.Flag):
     WRITE = 2
 
 
+class Picky(enum.Enum):
+    ONE = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        raise LookupError("no such thing")
+
+
 @dataclass
 class Point:
     x: float
@@ -308,3 +316,13 @@ def test_type_aliases_are_followed() -> None:
     names: dict[str, Any] = {}
     exec("type Ids = list[UUID]", {"UUID": UUID}, names)
     assert converter(names["Ids"])([ID]) == [UUID(ID)]  # type: ignore[misc]  # it is not None
+
+
+def test_a_type_whose_own_code_raises_is_a_mismatch_of_the_parameter() -> None:
+    def function(kind: Picky) -> None:
+        pass
+
+    convert = converter_for(function)
+    assert convert is not None
+    with pytest.raises(ArgumentMismatch, match="kind: its type refuses it: LookupError"):
+        convert([7], {})

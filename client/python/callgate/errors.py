@@ -249,11 +249,13 @@ class ValueTooLarge(ValueFormError):
 
     Attributes:
         limit: the limit, bytes.
+        size: how many bytes it has at least: counting stopped there.
     """
 
-    def __init__(self, problem: str, path: str = "", limit: int = 0) -> None:
+    def __init__(self, problem: str, path: str = "", limit: int = 0, size: int = 0) -> None:
         super().__init__(problem, path)
         self.limit = limit
+        self.size = size
 
 
 class ValueDecodeError(CallgateError, ValueError):

@@ -80,7 +80,7 @@ class Budget:
             problem = f"more than {limit} bytes in all"
             if self.error is ValueDecodeError:
                 raise ValueDecodeError(problem, limit=limit)
-            raise ValueTooLarge(problem, limit=limit)
+            raise ValueTooLarge(problem, limit=limit, size=limit - self.bytes)
 
     def _refuse(self, problem: str, limit: int) -> None:
         self.exhausted = True
