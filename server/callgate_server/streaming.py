@@ -6,10 +6,9 @@ for each. Closing it closes the function's generator, in the executor that ran i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
-
-import structlog
 
 from callgate.context import CallContext
 from callgate.failures import gate_failure
@@ -20,7 +19,9 @@ from callgate_server.pieces import pieces_of
 
 __all__ = ["AsyncSteps", "Steps"]
 
-log = structlog.get_logger("callgate.stream")
+# The standard library's: this also runs in workers, which have no structlog; what they log there is printed, and the
+# front logs what they print.
+log = logging.getLogger("callgate.stream")
 
 
 class Steps:
@@ -94,7 +95,7 @@ class Steps:
         except CallInterrupted:
             raise
         except BaseException as error:  # what its finally blocks raise: nobody waits for it
-            log.warning("closing a stream raised", call_id=self._context.id, error=type(error).__name__)
+            log.warning("closing the stream of call %s raised %s", self._context.id, type(error).__name__)
 
 
 class AsyncSteps:
@@ -147,7 +148,7 @@ class AsyncSteps:
             elif hasattr(items, "close"):
                 items.close()
         except BaseException as error:
-            log.warning("closing a stream raised", call_id=self._context.id, error=type(error).__name__)
+            log.warning("closing the stream of call %s raised %s", self._context.id, type(error).__name__)
 
 
 _END = object()

@@ -7,7 +7,8 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +54,32 @@ class Front:
         self.gave_up.append(sentence)
         self.given_up.set()
 
-    def call(
+    def call(self, function: str, *args: Any, **about: Any) -> Any:
+        """Call a function and decode its result; keywords of `_made` are about the call."""
+        response = self.executor.call(self.registry.resolve(self.module, function), self._made(function, args, **about))
+        return decode(CallFunctionResponse.FromString(response).value)
+
+    def stream(self, function: str, *args: Any, **about: Any) -> Generator[Any]:
+        """As `call`, for a stream."""
+        items = self.executor.stream(self.registry.resolve(self.module, function), self._made(function, args, **about))
+        with closing(items):
+            for item in items:
+                yield decode(CallFunctionResponse.FromString(item).value)
+
+    def _made(
         self,
         function: str,
-        *args: Any,
+        args: tuple[Any, ...],
         seconds: float | None = None,
         caller: Caller | None = None,
         chain: tuple[str, ...] = (),
-    ) -> Any:
-        """Call a function and decode its result."""
+    ) -> Call:
         request = CallFunctionRequest(module=self.module, function=function)
         for arg in args:
             encode(arg, request.args.add())
         deadline = None if seconds is None else time.monotonic() + seconds
         context = CallContext(new_call_id(), "alice", deadline, chain)
-        call = Call(request, request.SerializeToString(), context, caller or NobodyWaits())
-        exposed = self.registry.resolve(self.module, function)
-        return decode(CallFunctionResponse.FromString(self.executor.call(exposed, call)).value)
+        return Call(request, request.SerializeToString(), context, caller or NobodyWaits())
 
     def fails(self, *args: Any, **kwargs: Any) -> CallFailed:
         """Make a call that must fail, and return how."""

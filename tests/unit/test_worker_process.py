@@ -10,6 +10,8 @@ import pytest
 from callgate_server.executors.frames import Kind
 from callgate_server.executors.worker_process import Doom, WorkerLost, WorkerProcess
 
+ANSWERS = {Kind.RESULT, Kind.STATUS}
+
 SERVER = str(Path(__file__).parents[2] / "server")
 PRELUDE = f"import sys, os, socket; sys.path.insert(0, {SERVER!r}); " + (
     "from callgate_server.executors.frames import *; calls = socket.socket(fileno=int(sys.argv[1])); "
@@ -34,7 +36,7 @@ def play():
 
 def test_an_answer_that_was_sent_before_the_worker_died_is_not_lost(play):
     worker = play("frame = receive(calls); send(calls, Kind.RESULT, number=frame.number, body=b'done'); os._exit(9)")
-    frame = worker.ask(7, b"{}", b"request")
+    frame = worker.ask(Kind.CALL, 7, ANSWERS, b"{}", b"request")
     assert (frame.kind, frame.body) == (Kind.RESULT, b"done")
     assert worker.bury().metadata == {"exit_code": "9"}
 
@@ -42,7 +44,7 @@ def test_an_answer_that_was_sent_before_the_worker_died_is_not_lost(play):
 def test_a_worker_that_dies_in_the_middle_of_its_answer_has_crashed(play):
     worker = play("receive(calls); calls.send(b'cg' + bytes([5]) + bytes(8)); os._exit(2)")
     with pytest.raises(WorkerLost) as caught:
-        worker.ask(1, b"{}", b"request")
+        worker.ask(Kind.CALL, 1, ANSWERS, b"{}", b"request")
     assert caught.value.started
     assert worker.bury().how == "exited with code 2"
 
@@ -51,7 +53,7 @@ def test_a_worker_that_dies_in_the_middle_of_its_answer_has_crashed(play):
 def test_a_frame_that_is_no_answer_is_garbage(play, kind):
     worker = play(f"frame = receive(calls); send(calls, Kind.{kind}, number=frame.number); receive(calls)")
     with pytest.raises(WorkerLost) as caught:
-        worker.ask(1, b"{}", b"request")
+        worker.ask(Kind.CALL, 1, ANSWERS, b"{}", b"request")
     assert caught.value.started
     assert worker.doom is Doom.GARBAGE
     assert worker.bury().metadata == {"garbage": "true"}

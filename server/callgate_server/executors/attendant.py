@@ -33,6 +33,7 @@ class Attendant:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._thread: threading.Thread | None = None
+        self._over = False
 
     def start(self) -> None:
         """Start the thread, if it has not been started."""
@@ -50,15 +51,22 @@ class Attendant:
         if self._thread is not None:
             self._thread.join()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Have a job run; what is submitted before the start or after the end never runs."""
+    def submit(self, job: Callable[[], None]) -> bool:
+        """Have a job run.
+
+        Returns:
+            False after the thread's end: it never runs.
+        """
         with self._lock:
+            if self._over:
+                return False
             self._jobs.append(job)
             if len(self._jobs) == 1 and self._thread is not None:
                 try:
                     self._wake_out.send(b"x")
                 except OSError:
-                    pass  # full: it will wake; closed: there is nobody to wake
+                    pass  # full: it will wake
+            return True
 
     def after(self, seconds: float, job: Callable[[], None]) -> None:
         """Have a job run later."""
@@ -83,6 +91,8 @@ class Attendant:
                     key.data()
             while self._timers and self._timers[0][0] <= time.monotonic():
                 heapq.heappop(self._timers)[2]()
+        with self._lock:
+            self._over = True
         self._run_jobs()  # what was submitted while `finished` was asked
         self._selector.close()
         with self._lock:

@@ -145,7 +145,9 @@ class Crew:
         with self._lock:
             self._lent.discard(worker)
             if worker not in self._serving:
-                self._attendant.submit(partial(self._launcher.close_unused, worker))
+                close = partial(self._launcher.close_unused, worker)
+                if not self._attendant.submit(close):
+                    close()  # a loan that outlived the crew
                 return
             spent = self._max_calls is not None and worker.calls >= self._max_calls
             if not spent and worker.generation == self._charter.generation and not self._closing:
@@ -219,7 +221,7 @@ class Crew:
         return self._max_calls is not None and worker.calls >= self._max_calls - self._ahead
 
     def close(self) -> None:
-        """Let idle workers leave, and wait until all are gone; nobody may have one any more, or be about to."""
+        """Let idle workers leave, and wait until all are gone; lent ones must have been killed, or be given back."""
         with self._lock:
             self._closing = True
             self._attendant.submit(self._begin_close)
@@ -229,7 +231,7 @@ class Crew:
 
     def _all_gone(self) -> bool:
         with self._lock:
-            return self._may_end and not self._lent and not self._launcher.alive
+            return self._may_end and not self._launcher.alive
 
     def _begin(self, muster: _Muster) -> None:
         self._pending = muster

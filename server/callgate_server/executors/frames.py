@@ -47,7 +47,7 @@ CONTROL = struct.Struct("!BQ")
 
 
 class Kind(enum.IntEnum):
-    """What a frame is. Streams will add ITEM, NEXT and CLOSE, between a CALL and its last answer."""
+    """What a frame is."""
 
     START = 1  # front → worker, once: how to get ready
     READY = 2  # worker → front: it is
@@ -57,6 +57,10 @@ class Kind(enum.IntEnum):
     STATUS = 6  # worker → front: body is a google.rpc.Status
     INTERRUPTED = 7  # worker → front: the call was interrupted
     EXPIRED = 8  # worker → front: the deadline had passed before the function could start
+    ITEM = 9  # worker → front: body is a StreamFunctionResponse; the worker waits for NEXT or CLOSE
+    END = 10  # worker → front: the stream has ended
+    NEXT = 11  # front → worker: the next item
+    CLOSE = 12  # front → worker: no more items; answered by END
 
 
 _KINDS = {int(kind): kind for kind in Kind}

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,7 @@ from callgate.v1.function_service_pb2 import CallFunctionRequest
 from callgate_server.executors.frames import Control, Frame, Kind
 from callgate_server.interrupt import CallInterrupted
 from callgate_server.invocation import Invoker
+from callgate_server.streaming import Steps
 
 __all__ = ["WorkerCalls"]
 
@@ -62,34 +64,83 @@ class WorkerCalls:
         self._main = threading.get_ident()
         self._number = 0
         self._context: CallContext | None = None
+        self._stream: tuple[Steps, CallContext, Context] | None = None
         self._cancelled = self._interrupted = 0
         signal.signal(_INTERRUPT, self._on_interrupt)
 
     def answer(self, frame: Frame) -> tuple[Kind, bytes]:
-        """Run a call.
+        """Run a call, or a step of the stream that this worker is held for.
 
         Args:
-            frame: a CALL.
+            frame: CALL, NEXT or CLOSE.
 
         Returns:
             The answer's kind and body.
         """
-        head = json.loads(frame.head)
-        context = CallContext(head["id"], head["identity"], head["deadline"], tuple(head["chain"]))
+        if frame.kind is Kind.CALL:
+            head = json.loads(frame.head)
+            context = CallContext(head["id"], head["identity"], head["deadline"], tuple(head["chain"]))
+            # Context variables of its own, so that one call's are not the next one's.
+            variables = Context()
+            work = partial(self._begin, frame, head, context, variables)
+        else:
+            assert self._stream is not None  # the front sends no NEXT or CLOSE but to a stream
+            steps, context, variables = self._stream
+            work = partial(self._step, steps) if frame.kind is Kind.NEXT else partial(self._end, steps)
+        kind, body = self._in_scope(frame.number, context, variables, work, starts=frame.kind is Kind.CALL)
+        if self._stream is not None and kind is not Kind.ITEM:
+            self._close_stream(frame.number)
+        return kind, body
+
+    def _begin(
+        self, frame: Frame, head: Mapping[str, Any], context: CallContext, variables: Context
+    ) -> tuple[Kind, bytes]:
+        request = CallFunctionRequest.FromString(frame.body)
+        function = self._functions[request.module, request.function]
+        if not head["stream"]:
+            return Kind.RESULT, self._invoker.invoke(function, request, context)
+        steps = Steps(self._invoker, function, request, context)
+        self._stream = (steps, context, variables)
+        return self._step(steps)
+
+    def _step(self, steps: Steps) -> tuple[Kind, bytes]:
+        item = steps.next()
+        return (Kind.END, b"") if item is None else (Kind.ITEM, item)
+
+    def _end(self, steps: Steps) -> tuple[Kind, bytes]:
+        steps.close()
+        return Kind.END, b""
+
+    def _close_stream(self, number: int) -> None:
+        """Close what is left of a stream, in a scope of its own: a generator that was interrupted may run on."""
+        assert self._stream is not None  # asked by the caller
+        steps, context, variables = self._stream
+        self._stream = None
+        if steps.open:
+            self._interrupted = 0  # what was asked for has happened; the front can ask again, or kill
+            self._in_scope(number, context, variables, partial(self._end, steps), starts=False)
+
+    def _in_scope(
+        self,
+        number: int,
+        context: CallContext,
+        variables: Context,
+        work: Callable[[], tuple[Kind, bytes]],
+        *,
+        starts: bool,
+    ) -> tuple[Kind, bytes]:
+        """Run something of a call's, open to interruption, and make an answer of however it ends."""
         try:
             try:
-                request = CallFunctionRequest.FromString(frame.body)
-                function = self._functions[request.module, request.function]
                 self._context = context
-                self._number = frame.number
-                if self._cancelled == frame.number:
+                self._number = number
+                if self._cancelled == number:
                     context.flag.raised = True
-                if self._interrupted == frame.number:
+                if self._interrupted == number:
                     raise CallInterrupted
-                if context.deadline is not None and time.monotonic() >= context.deadline:
+                if starts and context.deadline is not None and time.monotonic() >= context.deadline:
                     return Kind.EXPIRED, b""
-                # A context of its own, so that one call's context variables are not the next one's.
-                return Kind.RESULT, Context().run(self._invoke, function, request, context)
+                return variables.run(_enter_and_run, context, work)
             finally:
                 self._number = 0
                 self._context = None
@@ -108,10 +159,6 @@ class WorkerCalls:
     def answer_too_large(self, error: MemoryError) -> tuple[Kind, bytes]:
         """The answer to a call whose request did not fit into memory: a MemoryError, as from the function."""
         return Kind.STATUS, exception_status(MemoryError(str(error)), traceback=False).SerializeToString()
-
-    def _invoke(self, function: Callable[..., Any], request: CallFunctionRequest, context: CallContext) -> bytes:
-        with entered(context):
-            return self._invoker.invoke(function, request, context)
 
     @property
     def worn(self) -> bool:
@@ -137,6 +184,11 @@ class WorkerCalls:
         if self._number != 0 and self._number == self._interrupted:
             self._number = 0
             raise CallInterrupted
+
+
+def _enter_and_run(context: CallContext, work: Callable[[], tuple[Kind, bytes]]) -> tuple[Kind, bytes]:
+    with entered(context):
+        return work()
 
 
 def _resident_bytes() -> int:

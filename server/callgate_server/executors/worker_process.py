@@ -20,7 +20,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from callgate_server.executors.frames import CONTROL, WORN, BadFrame, Control, Frame, Hangup, Kind, receive, send
@@ -30,8 +30,6 @@ __all__ = ["Death", "Doom", "WorkerLost", "WorkerProcess"]
 #: Seconds that a process whose socket has closed may take to be gone: the kernel closes sockets near the end of an
 #: exit. One that lives on has closed its socket itself.
 _EXIT_TIME = 0.3
-
-_ANSWERS = frozenset({Kind.RESULT, Kind.STATUS, Kind.INTERRUPTED, Kind.EXPIRED})
 
 
 class Doom(enum.Enum):
@@ -148,30 +146,33 @@ class WorkerProcess:
         self._socket.settimeout(None)
         return frame
 
-    def ask(self, number: int, head: bytes, payload: bytes) -> Frame:
-        """Have it run a call, and wait for the answer; by the one thread that borrowed it.
+    def ask(self, kind: Kind, number: int, answers: Collection[Kind], head: bytes = b"", payload: bytes = b"") -> Frame:
+        """Have it run a call or a step of a stream, and wait for the answer; by the one thread that borrowed it.
 
         Args:
+            kind: CALL, NEXT or CLOSE.
             number: the call's number, for control messages.
+            answers: kinds of frames that answer it.
             head: the call's context, JSON.
             payload: a serialized CallFunctionRequest.
 
         Returns:
-            RESULT, STATUS, INTERRUPTED or EXPIRED.
+            The answer.
 
         Raises:
             WorkerLost: if no answer came, or none that could be one.
         """
-        self.calls += 1
+        if kind is Kind.CALL:
+            self.calls += 1
         try:
-            send(self._socket, Kind.CALL, number=number, head=head, body=payload)
+            send(self._socket, kind, number=number, head=head, body=payload)
             frame = receive(self._socket)
         except Hangup as hangup:
-            raise WorkerLost(started=not hangup.unread) from hangup
+            raise WorkerLost(started=not hangup.unread or kind is not Kind.CALL) from hangup
         except BadFrame as error:
             self.end(Doom.GARBAGE)
             raise WorkerLost(started=True) from error
-        if frame.number != number or frame.kind not in _ANSWERS:
+        if frame.number != number or frame.kind not in answers:
             self.end(Doom.GARBAGE)
             raise WorkerLost(started=True)
         if frame.flags & WORN:

@@ -252,3 +252,40 @@ def make_connection():
 
 def session():
     return [os.getpid(), os.getsid(0)]
+
+
+# -------------------------------------------------------------------------------------------------------------- streams
+
+
+def count(stop):
+    yield from range(stop)
+
+
+def count_and_crash(after):
+    yield from range(after)
+    os._exit(3)
+
+
+def pids():
+    while True:
+        yield os.getpid()
+
+
+def crash_when_closed():
+    try:
+        yield 1
+        yield 2
+    finally:
+        os._exit(4)
+
+
+def hang_when_closed():
+    try:
+        yield 1
+        yield 2
+    finally:
+        while True:
+            try:
+                time.sleep(1000)
+            except BaseException:
+                pass
