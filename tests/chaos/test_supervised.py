@@ -50,7 +50,7 @@ def test_a_call_that_ends_well_between_crashes_keeps_its_function_out_of_quarant
 @pytest.mark.slow
 def test_after_its_time_in_quarantine_one_call_decides(front, tmp_path):
     now = 1000.0
-    front.executor._quarantine._clock = lambda: now
+    front.executor._calls._quarantine._clock = lambda: now
     bad = tmp_path / "bad"
     bad.touch()
     for _ in range(3):

@@ -66,7 +66,8 @@ def find_python(key: str, python: Path | None) -> WorkerPython:
         borrowed = {"google": protobuf, "google.protobuf": protobuf, "google._upb": protobuf, "google.rpc": rpc}
     # -P: neither this file's folder nor the current one on sys.path. The path, not -m: it need not be installed there.
     command = (executable, "-P", worker.__file__, json.dumps({"own": own, "borrowed": borrowed}))
-    return WorkerPython(command, tuple(sys.path) if python is None else None, python is not None, version)
+    path = None if python is not None else tuple(entry for entry in sys.path if isinstance(entry, str))
+    return WorkerPython(command, path, python is not None, version)
 
 
 def _folder(file: str, levels: int) -> str:
