@@ -90,8 +90,8 @@ def added_costs() -> list[Figure]:
                 servers[kind] = Server(
                     Settings(
                         listen="127.0.0.1:0",
-                        expose=({"functions": (f"{_MODULE}.small",), "executor": "one"},),  # type: ignore[arg-type]  # validated
-                        executors={"one": {"kind": kind, **({"workers": 1} if kind[:3] in ("int", "pro") else {})}},  # type: ignore[dict-item]  # validated
+                        expose=({"functions": (f"{_MODULE}.small",), "executor": "one"},),
+                        executors={"one": {"kind": kind, **({"workers": 1} if kind[:3] in ("int", "pro") else {})}},
                         path=(Path(_FUNCTIONS).parent,),
                     )
                 )

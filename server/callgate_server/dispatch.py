@@ -17,7 +17,8 @@ from callgate.context import CallContext
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest
 from callgate_server.call import Call, Caller, NobodyWaits, new_call_id
-from callgate_server.executors.base import Executor
+from callgate_server.executors.base import Executor, Surroundings
+from callgate_server.gather import Gatherer
 from callgate_server.registry import Exposed, Registry
 
 __all__ = ["Dispatcher"]
@@ -35,6 +36,7 @@ class Dispatcher:
     Args:
         registry: what may be called.
         executors: by name.
+        around: what the server lends them.
         admission: how many calls may be on their way at once, waiting or running; the next is shed.
         streams: how many streams may be open at once.
         max_response_bytes: results larger than this are refused before they are sent.
@@ -44,6 +46,7 @@ class Dispatcher:
         self,
         registry: Registry,
         executors: Mapping[str, Executor],
+        around: Surroundings,
         *,
         admission: int = 256,
         streams: int = 512,
@@ -55,6 +58,8 @@ class Dispatcher:
         self.outcomes: Counter[str] = Counter()
         self._admission = admission
         self._max_streams = streams
+        self._around = around
+        self._gatherers: dict[Exposed, Gatherer] = {}
         self._max_response_bytes = max_response_bytes
         self._lock = threading.Lock()  # guards what follows, and `outcomes`
         self._state = threading.Condition(self._lock)  # notified while draining
@@ -99,7 +104,11 @@ class Dispatcher:
             call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
             self._admit()
             try:
-                response = self.executors[exposed.executor].call(exposed, call)
+                executor = self.executors[exposed.executor]
+                if exposed.batching is None:
+                    response = executor.call(exposed, call)
+                else:
+                    response = self._gatherer(exposed, exposed.batching).call(executor, call)
             finally:
                 self._leave()
             if call.context.deadline is not None and time.monotonic() >= call.context.deadline:
@@ -164,6 +173,13 @@ class Dispatcher:
             with self._lock:
                 self.outcomes[outcome] += 1
 
+    def _gatherer(self, exposed: Exposed, batching: tuple[int, float]) -> Gatherer:
+        gatherer = self._gatherers.get(exposed)
+        if gatherer is None:
+            with self._lock:  # one for a function, or members would be split between two
+                gatherer = self._gatherers.setdefault(exposed, Gatherer(exposed, *batching, self._around))
+        return gatherer
+
     def _audit(self, failure: CallFailed, request: CallFunctionRequest, call_id: str, identity: str) -> None:
         reason = failure.reason
         if reason in _AUDITED:
@@ -213,6 +229,7 @@ class Dispatcher:
         with self._lock:
             self.executors = {**self.executors, **executors}
             self.registry = registry
+            self._gatherers = {}  # of the old functions: gatherings on their way hold theirs
 
     @property
     def admitted(self) -> int:

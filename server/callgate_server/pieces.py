@@ -33,5 +33,6 @@ def pieces_of(result: Any) -> Iterator[Any] | None:
     if pyarrow is not None and isinstance(result, pyarrow.Table | pyarrow.RecordBatch):
         table = pyarrow.Table.from_batches([result]) if isinstance(result, pyarrow.RecordBatch) else result
         rows = max(1, PIECE_BYTES * max(1, table.num_rows) // max(1, table.nbytes))
-        return iter(table.to_batches(max_chunksize=rows))
+        batches: list[Any] = table.to_batches(max_chunksize=rows)
+        return iter(batches)
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Protocol
 
+from callgate.batching import Batched, runnable
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.inspection import FunctionFacts, inspect_function, kind_of
 from callgate_server.loading import ModuleFailed
@@ -52,6 +53,7 @@ class Exposed:
         timeout: the server's own limit on a call's time, seconds; None for none.
         function: the function; absent only where another environment's workers run it.
         streams: whether it is known to be a stream, which CallFunction refuses.
+        batching: how many calls to gather at most, and for how long; None where calls are not gathered.
         notes: why it runs elsewhere than its rule says, if it does; may grow while executors start.
     """
 
@@ -61,6 +63,7 @@ class Exposed:
     timeout: float | None = None
     function: Callable[..., Any] = field(default=_elsewhere, repr=False)
     streams: bool = False
+    batching: tuple[int, float] | None = None
     notes: list[str] = field(default_factory=list, repr=False)
     known: FunctionFacts | None = field(default=None, repr=False)
 
@@ -146,7 +149,13 @@ class Registry:
         for name, function in functions_of(pattern, allow_unsafe=allow_unsafe).items():
             # The kind is needed now; the rest is inspected when somebody asks.
             facts = FunctionFacts(kind=kind_of(function))
-            self._add(Exposed(pattern.module, name, timeout=rule.timeout, function=function), rule, facts)
+            exposed = Exposed(pattern.module, name, timeout=rule.timeout, function=function)
+            if type(function) is Batched:
+                batching = (function.max_size, function.max_delay)
+                exposed = replace(
+                    exposed, function=runnable(function), known=inspect_function(function), batching=batching
+                )
+            self._add(exposed, rule, facts)
 
     def _add(self, exposed: Exposed, rule: ExposureRule, facts: FunctionFacts) -> None:
         key = (exposed.module, exposed.name)

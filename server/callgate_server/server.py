@@ -85,6 +85,7 @@ class Server:
         self.dispatcher = Dispatcher(
             registry,
             {name: self._executor(name) for name in _executor_names(registry)},
+            self._around,
             admission=settings.limits.calls,
             streams=settings.limits.streams,
             max_response_bytes=settings.limits.message,

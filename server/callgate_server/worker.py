@@ -187,6 +187,8 @@ def _set_limits(limits: Mapping[str, int | None]) -> None:
 
 def _resolve(module: str, name: str) -> Callable[..., Any]:
     """The function of this name, as the front's registry found it: in the module's own dict, no attribute traversal."""
+    from callgate.batching import runnable
+
     try:
         found = vars(importlib.import_module(module)).get(name)
     except MemoryError:
@@ -202,7 +204,7 @@ def _resolve(module: str, name: str) -> Callable[..., Any]:
         where = getattr(sys.modules[module], "__file__", None)
         trace = f"{module} has no function {name} in a worker; it is loaded from {where or 'the interpreter'}\n"
         raise CannotStart("module", module=module, trace=trace)
-    return found  # type: ignore[no-any-return] # callable() narrows to a callable of unknown type
+    return runnable(found)
 
 
 def _die_with_parent() -> None:

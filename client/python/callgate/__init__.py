@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from callgate._version import __version__
+from callgate.batching import batched
 from callgate.buffers import ArrowStream, Tensor
 from callgate.context import CallContext, current_call
 from callgate.errors import (
@@ -72,6 +73,7 @@ __all__ = [
     "ValueTooLarge",
     "__version__",
     "aio",
+    "batched",
     "connect",
     "current_call",
     "register",

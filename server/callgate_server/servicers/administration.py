@@ -11,7 +11,7 @@ from callgate.failures import gate_failure
 from callgate.v1 import admin_service_pb2 as pb
 from callgate_server.loading import ModuleFailed
 from callgate_server.policy import PolicyError
-from callgate_server.servicers.rpc import plain_handler
+from callgate_server.servicers.rpc import Handlers, plain_handler
 from callgate_server.settings import SettingsError
 
 __all__ = ["ADMIN_SERVICE", "AdminServicer"]
@@ -40,7 +40,7 @@ class AdminServicer:
         self._may_administer = may_administer
         self._identity_of = identity_of
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self) -> Handlers:
         """The service's method handlers by name, over bytes."""
         handler = plain_handler(pb.ReloadFunctionsRequest, self.reload_functions, self._identity_of)
         return {"ReloadFunctions": grpc.unary_unary_rpc_method_handler(handler)}

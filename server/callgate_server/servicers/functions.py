@@ -21,7 +21,7 @@ from callgate_server.batch import Batch, batch_too_large
 from callgate_server.call import Caller, new_call_id
 from callgate_server.dispatch import Dispatcher
 from callgate_server.servicers.describe import describe
-from callgate_server.servicers.rpc import fail, parse, plain_handler
+from callgate_server.servicers.rpc import Handlers, fail, parse, plain_handler
 
 __all__ = ["SERVICE", "BatchLimits", "FunctionServicer"]
 
@@ -74,7 +74,7 @@ class FunctionServicer:
         self._limits = limits
         self._batch_pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="callgate-batch")
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self) -> Handlers:
         """The service's method handlers by name, over bytes."""
         unary = grpc.unary_unary_rpc_method_handler
         stream = grpc.unary_stream_rpc_method_handler
@@ -113,7 +113,7 @@ class FunctionServicer:
 
     def _about(self, context: grpc.ServicerContext) -> About:
         """What the RPC says about its call."""
-        remaining = context.time_remaining()
+        remaining: float | None = context.time_remaining()  # None without a deadline, whatever grpc's stubs say
         return {
             "identity": self._identity_of(context),
             "deadline": None if remaining is None else time.monotonic() + remaining,

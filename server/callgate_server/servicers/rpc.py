@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import structlog
@@ -14,14 +14,17 @@ from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import new_call_id
 from callgate_server.dispatch import internal_failure
 
-__all__ = ["fail", "parse", "plain_handler", "trailers"]
+__all__ = ["Handlers", "fail", "parse", "plain_handler", "trailers"]
+
+#: Method handlers over bytes, by method name.
+Handlers: TypeAlias = "dict[str, grpc.RpcMethodHandler[bytes, bytes]]"
 
 log = structlog.get_logger("callgate.servicer")
 
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class _AbortStatus(grpc.Status):  # type: ignore[misc]  # grpc's stubs leave its base as Any
+class _AbortStatus(grpc.Status):
     """What `abort_with_status` takes."""
 
     def __init__(self, status: Status, call_id: str) -> None:
