@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CoroutineType, GeneratorType
 from typing import Any
 
+import callgate.records
 import callgate.values
 from callgate.context import CallContext
 from callgate.errors import ValueDecodeError, ValueFormError, ValueTooLarge
@@ -27,7 +29,10 @@ from callgate_server.interrupt import CallInterrupted
 __all__ = ["Invoker", "misfit_failure", "mismatch_failure", "undecodable_failure"]
 
 #: Frames of these files are ours, not the function's, and are left out of tracebacks.
-_OWN_FILES = tuple(str(Path(file).parent) + os.sep for file in (__file__, callgate.values.__file__))
+_OWN_FILES = (
+    *(str(Path(file).parent) + os.sep for file in (__file__, callgate.values.__file__)),
+    str(callgate.records.__file__),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Invoker:
         except CallInterrupted:
             raise
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and interrupted():
+            if issubclass(type(error), asyncio.CancelledError) and interrupted():
                 raise CallInterrupted from None
             raise self._misfit_or_raised(error, function, args, kwargs, context) from None
         return self.encode_result(result, context)
@@ -151,10 +156,11 @@ class Invoker:
         except BaseException as error:
             # ValueFormError mostly; anything else comes from a value's own code, run by reading it.
             _discard(result)
-            if isinstance(error, ValueTooLarge):
+            # By type(): isinstance() asks a hostile __class__.
+            if type(error) is ValueTooLarge:
                 metadata = {"size": str(error.size), "limit": str(error.limit)}
                 raise gate_failure("RESPONSE_TOO_LARGE", str(error), metadata) from None
-            reason = "NO_VALUE_FORM" if isinstance(error, ValueFormError) else "FUNCTION_RAISED"
+            reason = "NO_VALUE_FORM" if issubclass(type(error), ValueFormError) else "FUNCTION_RAISED"
             status = exception_status(
                 error, traceback=self.traceback, call_id=context.id, reason=reason, hide=_OWN_FILES
             )
@@ -193,14 +199,14 @@ class Invoker:
         except CallInterrupted:
             raise
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and interrupted():
+            if issubclass(type(error), asyncio.CancelledError) and interrupted():
                 raise CallInterrupted from None
             raise self.raised(error, context) from None
 
 
 def _discard(result: Any) -> None:
     """Close what would otherwise warn or linger when dropped: a generator or a coroutine that nobody will run."""
-    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+    if type(result) in (GeneratorType, CoroutineType):
         try:
             result.close()
         except BaseException:

@@ -119,7 +119,7 @@ def test_encoding_a_decoded_value_gives_the_same_bytes(value: Any) -> None:
 
 def _has_sets(value: Any) -> bool:
     if isinstance(value, set | frozenset):
-        return len(value) > 1
+        return len(value) > 1 or any(map(_has_sets, value))
     if isinstance(value, dict):
         return any(map(_has_sets, value)) or any(map(_has_sets, value.values()))
     return isinstance(value, list | tuple) and any(map(_has_sets, value))
