@@ -237,8 +237,11 @@ def main(arguments: Sequence[str]) -> int:
     _die_with_parent()
     # The front decides when a worker goes. A supervisor that signals the whole group (systemd, a terminal) must not end
     # calls that the front lets finish. Handlers, not SIG_IGN: what functions start would inherit that.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
+    before = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    # What a function forks must be as any process: multiprocessing ends its children by SIGTERM.
+    os.register_at_fork(after_in_child=lambda: [signal.signal(number, action) for number, action in before.items()])
     sockets = [socket.socket(fileno=int(fd)) for fd in arguments[1:3]]
     for one in sockets:
         one.set_inheritable(False)

@@ -107,5 +107,20 @@ def test_workers_ignore_the_signals_that_a_terminal_or_supervisor_sends_to_the_g
     assert session == pid
 
 
+def test_what_a_function_forks_can_be_ended_as_anywhere(front):
+    assert front.call("fork_and_terminate") == -15
+
+
+def test_a_call_from_inside_calls_that_hold_every_worker_fails_at_once(make_front, signal):
+    front, told, release = make_front(workers=1), signal("told"), signal("release")
+    held = front.in_background("hold", told.path, release.path)
+    told.wait()
+    (outer,) = [run.call.context.id for run in front.executor._calls._runs]
+    assert front.fails("add", 1, 2, chain=(outer,)).reason == "WOULD_DEADLOCK"
+    release.set()
+    held.result()
+    assert front.call("add", 1, 2, chain=(outer,)) == 3
+
+
 def test_a_functions_own_sockets_are_its_own(front):
     assert front.call("make_connection") == b"x"

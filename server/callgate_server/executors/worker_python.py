@@ -66,7 +66,7 @@ def find_python(key: str, python: Path | None) -> WorkerPython:
         borrowed = {"google": protobuf, "google.protobuf": protobuf, "google._upb": protobuf, "google.rpc": rpc}
     # -P: neither this file's folder nor the current one on sys.path. The path, not -m: it need not be installed there.
     command = (executable, "-P", worker.__file__, json.dumps({"own": own, "borrowed": borrowed}))
-    path = None if python is not None else tuple(entry for entry in sys.path if isinstance(entry, str))
+    path = None if python is not None else tuple(map(str, sys.path))
     return WorkerPython(command, path, python is not None, version)
 
 

@@ -254,6 +254,19 @@ def session():
     return [os.getpid(), os.getsid(0)]
 
 
+def fork_and_terminate():
+    import multiprocessing
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # this process has a second thread, and the child does next to nothing
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1000,))
+        child.start()
+    child.terminate()
+    child.join()
+    return child.exitcode
+
+
 # -------------------------------------------------------------------------------------------------------------- streams
 
 
