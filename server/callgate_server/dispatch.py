@@ -236,6 +236,11 @@ class Dispatcher:
         """How many calls are on their way now."""
         return self._admitted
 
+    def refuse(self) -> None:
+        """Refuse new calls from now on."""
+        with self._lock:
+            self._draining = True
+
     def drain(self, seconds: float) -> bool:
         """Refuse new calls from now on, and wait for those on their way.
 

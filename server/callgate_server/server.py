@@ -209,6 +209,11 @@ class Server:
             self.readiness.against(reason)
             self.request_stop()
 
+    def refuse(self) -> None:
+        """Say NOT_SERVING and refuse new calls, ahead of `stop`."""
+        self.readiness.against("stopping")
+        self.dispatcher.refuse()
+
     def stop(self, grace: float | None = None) -> bool:
         """Say NOT_SERVING, refuse new calls, let those on their way end, stop.
 
@@ -241,7 +246,7 @@ class Server:
             if self._stopped:
                 return True
             self._stopped = True
-            self.readiness.against("stopping")
+            self.refuse()
             drained = self.dispatcher.drain(grace)
             self.dispatcher.close(grace if drained else 0.0)
             # What is left is about to be answered: half a second, then it is cut off.

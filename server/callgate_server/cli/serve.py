@@ -152,6 +152,7 @@ def _run(settings: Settings, targets: list[str], *, watch: bool) -> None:
     if watch:
         threading.Thread(target=_watch, args=(server,), name="callgate-watch", daemon=True).start()
     server.run()
+    server.refuse()
     if not server.gave_up:
         print("stopping: calls on their way may end; again to stop at once", file=sys.stderr, flush=True)
     _stop(server)
