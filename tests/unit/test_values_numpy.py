@@ -168,3 +168,27 @@ def test_plain_values_load_neither_numpy_nor_other_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_any_array_comes_back() -> None:
+    hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed")
+    from hypothesis.extra import numpy as hnp
+
+    kinds = hypothesis.strategies.one_of(
+        hnp.boolean_dtypes(),
+        hnp.integer_dtypes(endianness="?"),
+        hnp.floating_dtypes(endianness="?", sizes=(16, 32, 64)),
+        hnp.complex_number_dtypes(endianness="?", sizes=(64, 128)),
+        hnp.byte_string_dtypes(),
+        hnp.unicode_string_dtypes(),
+        hnp.datetime64_dtypes(),
+        hnp.timedelta64_dtypes(),
+    )
+
+    @hypothesis.settings(max_examples=150, deadline=None)
+    @hypothesis.given(hnp.arrays(kinds, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
+    def check(value: Any) -> None:
+        assert_same(round_trip(value), value)
+
+    check()

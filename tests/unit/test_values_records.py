@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import callgate
 from callgate import Record, ValueDecodeError, ValueFormError, records
@@ -149,3 +151,36 @@ def test_a_record_to_a_type_that_refuses_it_is_a_mismatch() -> None:
 def test_only_records_can_be_registered() -> None:
     with pytest.raises(TypeError, match="no dataclass"):
         callgate.register(int)
+
+
+SIMPLE = st.one_of(st.none(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        SIMPLE,
+        lambda inner: st.one_of(
+            st.builds(Point, inner, inner, st.sampled_from(Colour)),
+            st.builds(Pair, inner, st.lists(inner, max_size=3)),
+            st.builds(Crate, st.integers(), inner),
+            st.tuples(st.sampled_from(Access), st.sampled_from(Level), inner),
+        ),
+        max_leaves=8,
+    )
+)
+def test_any_nest_of_records_comes_back_once_registered(value: Any) -> None:
+    records._registered.update({records.type_name(kind): kind for kind in (Colour, Level, Access, Pair, Crate)})
+    # Fields with hints of their own would be converted: these take anything.
+    records._registered.pop(records.type_name(Crate))
+    back = decode(encode(value))
+    assert encode(back) == encode(value)
+    if not _holds(value, (Point, Crate)):
+        assert back == value
+
+
+def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, kinds):
+        return True
+    return isinstance(value, list | tuple) and any(_holds(item, kinds) for item in value)
