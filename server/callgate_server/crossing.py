@@ -12,7 +12,8 @@ data names. So `pack` never asks a value how it wants to be pickled: this module
 * what has no Value form goes as a stand-in, an empty object whose type has the same name. Encoding it in the main
   interpreter then fails as it would have failed on the value itself, with the same words and the path to it.
 
-And `unpack_here` refuses every global that is not in its table. Pure Python, free of protobuf: it runs on both sides.
+And `unpack_here` refuses every global that is not in its table. Messages of numbers and strings only, as most are, go
+by marshal, at a quarter of the time. Pure Python, free of protobuf: it runs on both sides.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import datetime
 import enum
 import importlib
 import io
+import marshal
 import pickle
 import sys
 from collections.abc import Callable
@@ -30,7 +32,12 @@ from typing import Any
 from callgate.buffers import ArrowStream, Tensor
 from callgate.records import Record, registered, shape_of
 
-__all__ = ["pack", "unpack_here", "unpack_inside"]
+__all__ = ["ATOMS", "pack", "pack_atoms", "unpack_here", "unpack_inside"]
+
+#: Types whose values marshal and pickle alike keep as they are, whatever they are next to.
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+_PICKLE = 0x80  # a pickle's first byte, and no marshalled tuple's
 
 _Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -97,9 +104,13 @@ def pack(value: Any, replace: Callable[[Any], Any] | None = None) -> bytes:
     return file.getvalue()
 
 
+#: Packs a tuple of atoms, and of tuples, lists and dicts of atoms: the caller has looked. Much faster than `pack`.
+pack_atoms: Callable[[tuple[Any, ...]], bytes] = marshal.dumps
+
+
 def unpack_inside(data: bytes | memoryview) -> Any:
     """What the main interpreter packed. For sub-interpreters only: it trusts the data."""
-    return pickle.loads(data)
+    return pickle.loads(data) if data[0] == _PICKLE else marshal.loads(data)
 
 
 class _Unpacker(pickle.Unpickler):
@@ -119,7 +130,7 @@ def unpack_here(data: bytes | bytearray | memoryview) -> Any:
     Raises:
         pickle.UnpicklingError: if it names anything that is not data.
     """
-    return _Unpacker(io.BytesIO(data)).load()
+    return _Unpacker(io.BytesIO(data)).load() if data[0] == _PICKLE else marshal.loads(data)
 
 
 # ----------------------------------------------------------------------------------------------- by type: what to send

@@ -30,10 +30,11 @@ from pathlib import Path
 from typing import Any
 
 from callgate.context import CallContext, CancelFlag, entered
+from callgate.batching import runnable
 from callgate.described import describe, without_values
 from callgate.errors import ValueFormError
 from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
-from callgate_server.crossing import pack, unpack_inside
+from callgate_server.crossing import ATOMS, pack, pack_atoms, unpack_inside
 from callgate_server.interrupt import CallInterrupted, Scope
 from callgate_server.mailbox import Mailbox
 
@@ -103,7 +104,7 @@ class Inside:
         failed = []
         for module, name in self._message():
             try:
-                function = vars(importlib.import_module(module))[name]
+                function = runnable(vars(importlib.import_module(module))[name])
                 self._functions[module, name] = (function, converter_for(function))
             except KeyError:
                 failed.append((module, name, f"{module} has no {name} there", ""))
@@ -114,12 +115,12 @@ class Inside:
     def call(self) -> None:
         """Run the call that the message is."""
         try:
-            number, key, (args, kwargs), (call_id, identity, deadline, chain) = self._message()
+            number, key, args, kwargs, *about = self._message()
         except BaseException as error:
             self._answer(pack((UNREADABLE, f"{type(error).__name__}: {error}")))
             return
         flag = _Flag(self._mailbox)
-        context = CallContext(call_id, identity, deadline, chain, flag)
+        context = CallContext(*about, flag)
         scope = Scope()
         self._running = (number, scope)
         if self._wanted == number:
@@ -215,6 +216,8 @@ def _run(function: Callable[..., Any], convert: Arguments | None, args: list[Any
         # Whether the arguments may not fit: only the main interpreter, which has the signature at hand, can tell.
         at_call = type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None
         return _pack_error(RAISED, error, at_call)
+    if type(result) in ATOMS:
+        return pack_atoms((RETURNED, result))
     try:
         return pack((RETURNED, result))
     except CallInterrupted:

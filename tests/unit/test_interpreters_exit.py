@@ -43,7 +43,7 @@ def call(*args):
     worker = pool.take(("leaver", name))
     number = worker.begin()
     try:
-        worker.call(pack((number, ("leaver", name), (list(args), {}), ("id", "me", None, ()))))
+        worker.call(pack((number, ("leaver", name), list(args), {}, "id", "me", None, ())))
     finally:
         worker.finish()
         pool.give_back(worker)

@@ -50,7 +50,7 @@ class One:
         try:
             if begun is not None:
                 begun(number)
-            message = (number, ("inside_functions", name), (list(args), {}), ("id", "me", None, ()))
+            message = (number, ("inside_functions", name), list(args), {}, "id", "me", None, ())
             return self.worker.call(pack(message))
         finally:
             self.worker.finish()

@@ -14,7 +14,7 @@ from callgate.failures import CallFailed, described_status, gate_failure
 from callgate.values import decode_arguments, encode
 from callgate_server.call import Call
 from callgate_server.conversion import ArgumentMismatch
-from callgate_server.crossing import pack
+from callgate_server.crossing import ATOMS, pack, pack_atoms
 from callgate_server.executors.in_process import Run, stopped
 from callgate_server.executors.interpreter_worker import InterpreterWorker
 from callgate_server.inside import FORMLESS, INTERRUPTED, MISFIT, RAISED, RETURNED, UNREADABLE
@@ -89,13 +89,14 @@ def message_of(call: Call, number: int, key: tuple[str, str], invoker: Invoker) 
         CallFailed: if its arguments do not decode.
     """
     try:
-        arguments = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
+        args, kwargs = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
     except ValueDecodeError as error:
         raise undecodable_failure(error) from None
     context = call.context
-    return pack(
-        (number, key, arguments, (context.id, context.identity, context.deadline, context.chain)), replace=_as_buffer
-    )
+    message = (number, key, args, kwargs, context.id, context.identity, context.deadline, context.chain)
+    if ATOMS.issuperset(map(type, args)) and ATOMS.issuperset(map(type, kwargs.values())):
+        return pack_atoms(message)
+    return pack(message, replace=_as_buffer)
 
 
 def _as_buffer(value: Any) -> Any:
