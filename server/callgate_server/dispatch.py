@@ -96,21 +96,19 @@ class Dispatcher:
             CallFailed: however it failed; nothing else is raised.
         """
         call_id = call_id or new_call_id()
-        outcome = "OK"
+        outcome, admitted = "OK", False
         try:
             exposed = self.registry.resolve(request.module, request.function)
             if exposed.streams:
                 raise gate_failure("WRONG_METHOD", f"{exposed.full_name} is a stream: call it with StreamFunction")
             call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
             self._admit()
-            try:
-                executor = self.executors[exposed.executor]
-                if exposed.batching is None:
-                    response = executor.call(exposed, call)
-                else:
-                    response = self._gatherer(exposed, exposed.batching).call(executor, call)
-            finally:
-                self._leave()
+            admitted = True
+            executor = self.executors[exposed.executor]
+            if exposed.batching is None:
+                response = executor.call(exposed, call)
+            else:
+                response = self._gatherer(exposed, exposed.batching).call(executor, call)
             if call.context.deadline is not None and time.monotonic() >= call.context.deadline:
                 raise gate_failure("RAN_TOO_LONG", "the function returned after the deadline", {"call_id": call_id})
             if len(response) > self._max_response_bytes:
@@ -126,6 +124,10 @@ class Dispatcher:
         finally:
             with self._lock:
                 self.outcomes[outcome] += 1
+                if admitted:
+                    self._admitted -= 1
+                    if self._draining:
+                        self._state.notify_all()
 
     def stream(
         self,
@@ -147,18 +149,16 @@ class Dispatcher:
             CallFailed: before, between or instead of items; nothing else is raised.
         """
         call_id = call_id or new_call_id()
-        outcome = "OK"
+        outcome, admitted = "OK", False
         try:
             exposed = self.registry.resolve(request.module, request.function)
             call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
             self._admit(stream=True)
-            try:
-                for item in self.executors[exposed.executor].stream(exposed, call):
-                    if len(item) > self._max_response_bytes:
-                        raise self._too_large(exposed, len(item))
-                    yield item
-            finally:
-                self._leave(stream=True)
+            admitted = True
+            for item in self.executors[exposed.executor].stream(exposed, call):
+                if len(item) > self._max_response_bytes:
+                    raise self._too_large(exposed, len(item))
+                yield item
         except CallFailed as failure:
             outcome = failure.reason
             self._audit(failure, request, call_id, identity)
@@ -172,6 +172,10 @@ class Dispatcher:
         finally:
             with self._lock:
                 self.outcomes[outcome] += 1
+                if admitted:
+                    self._streams -= 1
+                    if self._draining:
+                        self._state.notify_all()
 
     def _gatherer(self, exposed: Exposed, batching: tuple[int, float]) -> Gatherer:
         gatherer = self._gatherers.get(exposed)
@@ -207,15 +211,6 @@ class Dispatcher:
                 self._streams += 1
             else:
                 self._admitted += 1
-
-    def _leave(self, *, stream: bool = False) -> None:
-        with self._lock:
-            if stream:
-                self._streams -= 1
-            else:
-                self._admitted -= 1
-            if self._draining:
-                self._state.notify_all()
 
     def _too_large(self, exposed: Exposed, size: int) -> CallFailed:
         return gate_failure(
