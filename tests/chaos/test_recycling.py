@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal as signals
 import threading
 
 import pytest
@@ -40,6 +42,18 @@ def test_the_replacement_is_ready_before_the_old_worker_leaves(make_front):
     (spare,) = front.executor._crew._spares
     assert front.call("pid") == spare.pid
     wait_until(lambda: not lives(old))
+
+
+@pytest.mark.slow
+def test_a_spare_that_dies_is_replaced_too(make_front):
+    front = make_front(workers=1, max_calls=20)
+    for _ in range(18):
+        front.call("pid")
+    wait_until(lambda: front.executor._crew._spares)
+    shot = front.executor._crew._spares[0].pid
+    os.kill(shot, signals.SIGKILL)
+    wait_until(lambda: front.executor._crew._spares and front.executor._crew._spares[0].pid != shot)
+    assert front.executor.stats().restarts == 1
 
 
 @pytest.mark.slow

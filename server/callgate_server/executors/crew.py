@@ -10,8 +10,8 @@ about the parent's *thread*, so the thread that launches must outlive them all.
 Invariants, under `_lock`:
 * `_serving` holds the workers that are ready, lent or idle; `_idle` is a part of it. The Turn has as many places as
   there are workers in `_serving`, so who has a turn finds an idle worker, unless one has died in between.
-* A worker leaves `_serving` once, by whoever notices first that it is gone; its descriptors are closed when it is gone
-  and not lent.
+* A worker leaves `_serving` or `_spares` once, by whoever notices first that it is gone; its descriptors are closed
+  when it is gone and not lent.
 * `_spares` are ready and in nobody's place yet: started for workers that will leave soon.
 """
 
@@ -172,12 +172,15 @@ class Crew:
         death = worker.bury()
         sentence = ""
         with self._lock:
-            if worker not in self._serving:
+            if worker in self._spares:
+                self._spares.remove(worker)
+            elif worker in self._serving:
+                self._serving.discard(worker)
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                self._resize(len(self._serving))
+            else:
                 return death
-            self._serving.discard(worker)
-            if worker in self._idle:
-                self._idle.remove(worker)
-            self._resize(len(self._serving))
             if worker.doom is not Doom.REPLACED:
                 self.restarts += 1
             if worker.doom in (None, Doom.GARBAGE) and self._intensity.crashed():
@@ -343,9 +346,6 @@ class Crew:
     def _ended(self, worker: WorkerProcess) -> None:
         """A worker that was ready has ended."""
         death = self.lost(worker)
-        with self._lock:
-            if worker in self._spares:
-                self._spares.remove(worker)
         if self._pending is not None and worker in self._pending.ready:
             how = f"{death.how} before the others were ready"
             self._fail_muster(self._pending, {"problem": "died", "how": how})
