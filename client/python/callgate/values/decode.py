@@ -46,7 +46,7 @@ def decode(value: pb.Value, *, path: str = "result", limits: Limits = DEFAULT_LI
 
 
 def decode_arguments(
-    args: Sequence[pb.Value], kwargs: Mapping[str, pb.Value], *, limits: Limits = DEFAULT_LIMITS
+    args: Sequence[pb.Value], kwargs: Mapping[str, pb.Value], limits: Limits = DEFAULT_LIMITS
 ) -> tuple[list[Any], dict[str, Any]]:
     """Decode a call's arguments, under one budget for all of them.
 

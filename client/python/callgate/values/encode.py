@@ -29,7 +29,7 @@ _Encoder = Callable[[Any, pb.Value, Budget, int], None]
 
 
 def encode(
-    value: Any, target: pb.Value | None = None, *, path: str = "result", limits: Limits = DEFAULT_LIMITS
+    value: Any, target: pb.Value | None = None, path: str = "result", limits: Limits = DEFAULT_LIMITS
 ) -> pb.Value:
     """Encode a Python value.
 
