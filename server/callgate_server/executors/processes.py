@@ -112,7 +112,7 @@ class ProcessesExecutor:
             "other": self._python.other,
             "functions": sorted((exposed.module, exposed.name) for exposed in functions),
             "limits": settings.model_dump(include={"memory", "cpu", "open_files", "max_rss"}),
-            "value_limits": (invoker.limits.depth, invoker.limits.elements),
+            "value_limits": (invoker.limits.depth, invoker.limits.elements, invoker.limits.bytes),
             "traceback": invoker.traceback,
         }
         try:
