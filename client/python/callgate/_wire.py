@@ -23,6 +23,7 @@ __all__ = [
     "call_request",
     "closed",
     "closed_midway",
+    "closed_unsent",
     "decode_response",
     "error_of",
     "health_request",
@@ -30,10 +31,12 @@ __all__ = [
     "method",
     "no_copies",
     "no_forks",
+    "no_lane",
     "no_place",
     "no_time",
     "response_of",
     "seconds_of",
+    "too_large",
 ]
 
 #: The standard health service's method (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
@@ -203,6 +206,21 @@ def closed() -> RuntimeError:
 def closed_midway() -> Cancelled:
     """The error of a call whose Gate was closed while it was on its way."""
     return Cancelled("this Gate was closed while the call was on its way; the function may have run", code="CANCELLED")
+
+
+def closed_unsent() -> Cancelled:
+    """The error of a submitted call whose Gate was closed before it was sent."""
+    return Cancelled("this Gate was closed before the call was sent; it never started", code="CANCELLED")
+
+
+def no_lane(lanes: int) -> DeadlineExceeded:
+    """The error of a submitted call whose deadline passed before a batch could take it along."""
+    return DeadlineExceeded(
+        f"the deadline passed while the call waited in this client, which has {lanes} batches of submitted calls on "
+        "their way at once; it never started",
+        code="DEADLINE_EXCEEDED",
+        reason="EXPIRED_IN_QUEUE",
+    )
 
 
 def no_place(in_flight: int) -> DeadlineExceeded:

@@ -18,6 +18,9 @@ import grpc
 
 from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, greet
 from callgate._info import FunctionInfo, ParameterInfo, function_info
+from callgate._many import Line, ManyCalls
+from callgate._streams import Stream
+from callgate._submitting import Submitter
 from callgate._wire import (
     HEALTH_CHECK,
     RELOAD,
@@ -41,7 +44,7 @@ from callgate.errors import FunctionNotFound
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.admin_service_pb2 import ReloadFunctionsResponse
 
-__all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "connect"]
+__all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "Stream", "connect"]
 
 
 def connect(
@@ -103,7 +106,7 @@ def connect(
     )
 
 
-class Gate:
+class Gate(ManyCalls):
     """A connection to a server; made by `connect`. All methods may be called from any thread."""
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, wait: float | None = None) -> None:
@@ -125,6 +128,8 @@ class Gate:
         self._get_function = unary(method("GetFunction"), _registered_method=True)
         self._check_health = unary(HEALTH_CHECK, _registered_method=True)
         self._reload = unary(RELOAD, _registered_method=True)
+        self._line = Line(self._channel, connection)
+        self._submitter = Submitter(self._line.open_batch, self._line.failure, connection.max_message)
         if wait is not None:
             self._greet(wait)
 
@@ -308,6 +313,7 @@ class Gate:
         if self._process != os.getpid():
             return  # the connection is the parent's
         self._closed = True
+        self._close_many()
         self._channel.close()
 
     def __enter__(self) -> Gate:

@@ -1,0 +1,195 @@
+"""Calls as parts of a batch, and a batch's answers: what `map` and `submit` share, in both clients. No I/O.
+
+A call is serialized once, on its own, and a batch is its calls' bytes one after another: BatchCallFunctionsRequest has
+nothing but `repeated CallFunctionRequest calls = 1` (and a timeout), and repeated fields of one message concatenate
+(https://protobuf.dev/programming-guides/encoding/#last-one-wins). So sizes are exact before anything is sent, and a
+call can move to another batch without being encoded again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from callgate._wire import response_of
+from callgate.errors import CallgateError, Exhausted, ServerFault, ValueDecodeError
+from callgate.failures import error_from_status
+from callgate.v1 import function_service_pb2 as pb
+from callgate.values import decode
+
+__all__ = [
+    "UNANSWERED",
+    "BatchSize",
+    "Failed",
+    "batch_request",
+    "fail_unanswered",
+    "framed",
+    "no_answer",
+    "read_answers",
+]
+
+#: What stands for a call whose answer has not come.
+UNANSWERED: Any = object()
+
+#: Where a batch is closed, bytes: large enough for a batch's fixed cost (about 1 ms) to vanish beside moving them,
+#: small enough that a few batches weigh nothing in memory. A single call may be larger, up to the message limit.
+_ENOUGH_BYTES = 1 << 20
+
+# Field 1, length-delimited: `calls` of BatchCallFunctionsRequest.
+_CALLS_TAG = b"\x0a"
+_SHORT = tuple(_CALLS_TAG + bytes((length,)) for length in range(128))
+
+
+class Failed:
+    """How a call of a batch ended badly; a wrapper, since a function may return an exception as its value."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def framed(call: bytes) -> bytes:
+    """A serialized CallFunctionRequest as it stands in a batch."""
+    length = len(call)
+    if length < 128:
+        return _SHORT[length] + call
+    varint = bytearray(_CALLS_TAG)
+    while length > 127:
+        varint.append(length & 127 | 128)
+        length >>= 7
+    varint.append(length)
+    return bytes(varint) + call
+
+
+def batch_request(calls: Iterable[bytes], call_timeout: float | None = None) -> bytes:
+    """A serialized BatchCallFunctionsRequest.
+
+    Args:
+        calls: framed calls.
+        call_timeout: a limit on each, seconds; None for none.
+    """
+    data = b"".join(calls)
+    if call_timeout is None:
+        return data
+    tail = pb.BatchCallFunctionsRequest()
+    tail.call_timeout.FromNanoseconds(max(1, round(call_timeout * 1e9)))
+    return data + tail.SerializeToString()
+
+
+# How grpcio refuses a message, on either side: "SERVER: Received message larger than max (1048603 vs. 1048576)".
+_TOO_LARGE = re.compile(r"[Rr]eceived message larger than max \((\d+) vs\. (\d+)\)")
+
+
+class BatchSize:
+    """How large a batch may be: what this client sends, and what the server said that it takes.
+
+    Plain numbers that only shrink, each written in one step: threads may share one.
+
+    Attributes:
+        calls: the most calls.
+        enough: bytes at which a batch is closed.
+        limit: the most bytes.
+    """
+
+    __slots__ = ("calls", "enough", "limit")
+
+    def __init__(self, calls: int, max_message: int) -> None:
+        self.calls = calls
+        self.limit = max_message
+        self.enough = min(_ENOUGH_BYTES, max_message)
+
+    def learn(self, error: CallgateError, calls: int, size: int) -> bool:
+        """Learn from the server's refusal of a batch.
+
+        Args:
+            error: how the RPC failed, with no call answered.
+            calls: how many calls it had.
+            size: how many bytes.
+
+        Returns:
+            Whether the batch, of which no call started, can go again in smaller ones.
+        """
+        if calls < 2 or not isinstance(error, Exhausted):
+            return False
+        if error.reason == "REQUEST_TOO_LARGE":
+            limit = error.metadata.get("limit", "")
+            if limit.isdecimal() and 0 < int(limit) < calls:
+                self.calls = min(self.calls, int(limit))
+                return True
+        found = _TOO_LARGE.search(error.message)
+        # The size is that of what was sent: else it is an answer that is too large for this client, and calls ran.
+        if found is not None and int(found[1]) == size > int(found[2]) > 0:
+            self.limit = min(self.limit, int(found[2]))
+            self.enough = min(self.enough, self.limit)
+            return True
+        return False
+
+    def pieces(self, calls: list[bytes]) -> list[list[bytes]]:
+        """Framed calls in as many batches as they need by now."""
+        made: list[list[bytes]] = []
+        size = 0
+        for call in calls:
+            if not made or len(made[-1]) >= self.calls or size + len(call) > self.limit:
+                made.append([])
+                size = 0
+            made[-1].append(call)
+            size += len(call)
+        return made
+
+
+def read_answers(data: bytes, slots: list[Any]) -> list[int]:
+    """Put a message's results where they belong.
+
+    Args:
+        data: a serialized BatchCallFunctionsResponse.
+        slots: the batch's results by index: UNANSWERED, a value, or Failed.
+
+    Returns:
+        The indices that were answered.
+
+    Raises:
+        ServerFault: if it is no such message, or answers what was not asked.
+    """
+    arrived: list[int] = []
+    count = len(slots)
+    for result in response_of(pb.BatchCallFunctionsResponse, data).results:
+        index = result.index
+        if not 0 <= index < count or slots[index] is not UNANSWERED:
+            raise ServerFault(
+                f"the server answered call {index} of a batch of {count} twice, or unasked", code="INTERNAL"
+            )
+        outcome = result.WhichOneof("outcome")
+        if outcome == "response":
+            try:
+                slots[index] = decode(result.response.value)
+            except ValueDecodeError as error:
+                slots[index] = Failed(error)
+        elif outcome == "error":
+            slots[index] = Failed(error_from_status(result.error))
+        else:
+            slots[index] = Failed(no_answer())
+        arrived.append(index)
+    return arrived
+
+
+def fail_unanswered(slots: list[Any], error_of_each: Any) -> list[int]:
+    """Fail what a batch's end left without an answer, each with an error of its own.
+
+    Args:
+        slots: as in read_answers.
+        error_of_each: makes the error.
+
+    Returns:
+        The indices that were.
+    """
+    left = [index for index, slot in enumerate(slots) if slot is UNANSWERED]
+    for index in left:
+        slots[index] = Failed(error_of_each())
+    return left
+
+
+def no_answer() -> ServerFault:
+    """The error of a call that a batch, though it ended well, has no answer to."""
+    return ServerFault("the server ended the batch without an answer to this call", code="INTERNAL")

@@ -1,0 +1,263 @@
+"""`Gate.submit`: calls of many threads share batches by themselves.
+
+    submit ─▶ queue ─▶ a lane takes what there is ─▶ one batch ─▶ answers resolve their futures as they come
+                       at most LANES lanes, each a thread with one batch on its way
+
+A call that finds a lane without work goes at once, alone; what is submitted while every lane waits for answers goes
+together, with the first lane that is done. Nobody waits for company: there is no delay and no timer in that.
+
+A slow call keeps its own lane until it is answered, and no other: those submitted later go by the other lanes. With
+LANES slow batches on their way, later calls wait for one of them (until their deadline, if they have one).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import grpc
+
+from callgate._batches import UNANSWERED, BatchSize, Failed, batch_request, fail_unanswered, no_answer, read_answers
+from callgate._wire import closed, closed_unsent, no_lane, no_time
+from callgate.errors import CallgateError
+
+__all__ = ["LANES", "MOST_CALLS", "SAME_DEADLINE", "Submitted", "Submitter", "take_batch"]
+
+#: Batches of submitted calls that one Gate has on their way at once.
+LANES = 4
+
+#: The most calls of one: as `map`'s.
+MOST_CALLS = 1024
+
+#: Calls share a batch, and its deadline, the earliest of theirs, when their deadlines lie within this part of the time
+#: that is left: so much earlier than asked a call may be cut off. Never later: no call runs after its deadline.
+SAME_DEADLINE = 0.02
+
+#: How far into the queue a lane looks for calls with such a deadline; arbitrary, it bounds the search.
+_LOOKED_AT = 4 * MOST_CALLS
+
+#: How long a lane without work waits for some before its thread ends; arbitrary, long beside starting one (0.1 ms).
+_LINGER_SECONDS = 1.0
+
+Metadata = tuple[tuple[str, str], ...] | None
+
+#: Starts a batch: its bytes, the seconds it may take, its metadata (None for what every request carries).
+Open = Callable[[bytes, float | None, Metadata], Any]
+
+
+class Submitted:
+    """A call that was submitted.
+
+    Attributes:
+        call: framed, see _batches.
+        deadline: `time.monotonic()` seconds; None for none.
+        future: what its caller has.
+    """
+
+    __slots__ = ("call", "deadline", "future")
+
+    def __init__(self, call: bytes, deadline: float | None, future: Any) -> None:
+        self.call = call
+        self.deadline = deadline
+        self.future = future
+
+
+def take_batch(queue: deque[Submitted], size: BatchSize, now: float) -> list[Submitted]:
+    """Take from a queue's front what may go in one batch; calls that do not fit keep their order.
+
+    Args:
+        queue: what waits, not empty.
+        size: how much goes in one.
+        now: `time.monotonic()`.
+    """
+    first = queue.popleft()
+    taken, weight = [first], len(first.call)
+    skipped: list[Submitted] = []
+    tolerance = 0.0 if first.deadline is None else max(0.0, first.deadline - now) * SAME_DEADLINE
+    while queue and len(taken) < size.calls and len(skipped) < _LOOKED_AT:
+        one = queue.popleft()
+        if (one.deadline is None) is not (first.deadline is None) or (
+            one.deadline is not None and abs(one.deadline - first.deadline) > tolerance  # type: ignore[operator]  # both are numbers
+        ):
+            skipped.append(one)
+            continue
+        weight += len(one.call)
+        if weight > size.enough:
+            skipped.append(one)
+            break
+        taken.append(one)
+    queue.extendleft(reversed(skipped))
+    return taken
+
+
+class Submitter:
+    """Submits calls for one Gate.
+
+    Invariant: `_queue`, `_lanes`, `_idle`, `_watching` and `_closed` change only under `_lock`, and a call is in the
+    queue or in one lane's hands, never both: what a lane has taken it resolves, whatever happens. While the queue is
+    not empty, a lane without work has been woken, or all LANES are at work and look at the queue when they are done.
+    Futures are resolved outside the lock, since that runs their callbacks.
+
+    Args:
+        open_batch: starts a batch.
+        failure: the exception for a failed RPC.
+        max_message: the most bytes of a batch.
+    """
+
+    def __init__(self, open_batch: Open, failure: Callable[[grpc.RpcError], CallgateError], max_message: int) -> None:
+        self._open = open_batch
+        self._failure = failure
+        self._size = BatchSize(MOST_CALLS, max_message)
+        self._queue: deque[Submitted] = deque()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._sooner = threading.Condition(self._lock)
+        self._lanes = 0
+        self._idle = 0
+        self._watching: float | None = None
+        self._closed = False
+
+    def submit(self, call: bytes, deadline: float | None, metadata: Metadata) -> Future[Any]:
+        """Submit a call.
+
+        Args:
+            call: framed.
+            deadline: `time.monotonic()` seconds; None for none.
+            metadata: of a call that is made from inside a served one; None for others. Such a call goes alone and at
+                once, by a thread of its own: those that hold the lanes may wait for it.
+        """
+        one = Submitted(call, deadline, Future())
+        with self._lock:
+            if self._closed:
+                raise closed()
+            if metadata is not None:
+                self._start(self._send, [one], metadata)
+                return one.future  # type: ignore[no-any-return]  # made above
+            self._queue.append(one)
+            self._wake()
+            if deadline is not None and not self._idle and self._lanes == LANES:
+                self._watch(deadline)
+        return one.future  # type: ignore[no-any-return]  # made above
+
+    def _wake(self) -> None:
+        """Have a lane look at the queue, if one can; under the lock."""
+        if self._idle:
+            self._work.notify()
+        elif self._lanes < LANES:
+            self._lanes += 1
+            self._start(self._lane)
+
+    def _start(self, work: Callable[..., None], *arguments: Any) -> None:
+        threading.Thread(target=work, args=arguments, name="callgate-submit", daemon=True).start()
+
+    def _lane(self) -> None:
+        while True:
+            with self._lock:
+                while not self._queue:
+                    self._idle += 1
+                    woken = self._work.wait(_LINGER_SECONDS)
+                    self._idle -= 1
+                    if not woken and not self._queue:
+                        self._lanes -= 1
+                        return
+                taken = take_batch(self._queue, self._size, time.monotonic())
+                if self._queue:
+                    self._wake()
+            self._send(taken, None)
+
+    def _send(self, taken: list[Submitted], metadata: Metadata) -> None:
+        # From here on they cannot be cancelled; those that were are never sent.
+        running = [one for one in taken if one.future.set_running_or_notify_cancel()]
+        if running:
+            self._exchange(running, metadata)
+
+    def _exchange(self, running: list[Submitted], metadata: Metadata) -> None:
+        """Send a batch and resolve its futures, all of them."""
+        slots: list[Any] = [UNANSWERED] * len(running)
+        error_of_each: Callable[[], Exception] = no_answer
+        try:
+            seconds: float | None = None
+            if running[0].deadline is not None:
+                seconds = min(one.deadline for one in running if one.deadline is not None) - time.monotonic()
+            if seconds is not None and seconds <= 0:
+                error_of_each = no_time
+            else:
+                for data in self._open(batch_request([one.call for one in running]), seconds, metadata):
+                    _resolve(running, slots, read_answers(data, slots))
+        except grpc.RpcError as error:
+            if self._again(error, running, slots, metadata):
+                return
+            error_of_each = partial(self._failure, error)
+        except BaseException as error:  # the Gate was closed, or a fault of ours: nobody else would tell the callers
+            error_of_each = partial(_as_exception, error)
+        _resolve(running, slots, fail_unanswered(slots, error_of_each))
+
+    def _again(self, error: grpc.RpcError, running: list[Submitted], slots: list[Any], metadata: Metadata) -> bool:
+        """Send a batch in smaller ones, if the server refused it as too large: it has started none of its calls."""
+        calls = [one.call for one in running]
+        if any(slot is not UNANSWERED for slot in slots):
+            return False
+        if not self._size.learn(self._failure(error), len(calls), sum(map(len, calls))):
+            return False
+        left = iter(running)
+        for piece in self._size.pieces(calls):
+            self._exchange([next(left) for _ in piece], metadata)
+        return True
+
+    def _watch(self, deadline: float) -> None:
+        """Have somebody look at the queue at that time: the lanes may be at work until then. Under the lock."""
+        if self._watching is None:
+            self._watching = deadline
+            self._start(self._expire)
+        elif deadline < self._watching:
+            self._watching = deadline
+            self._sooner.notify()
+
+    def _expire(self) -> None:
+        """Fail calls in the queue at their deadlines, until none there has one."""
+        while True:
+            with self._lock:
+                deadlines = [one.deadline for one in self._queue if one.deadline is not None]
+                if not deadlines:
+                    self._watching = None
+                    return
+                self._watching = min(deadlines)
+                now = time.monotonic()
+                if self._watching > now:
+                    # Beyond TIMEOUT_MAX locks refuse to wait.
+                    self._sooner.wait(min(self._watching - now, threading.TIMEOUT_MAX))
+                    continue
+                expired = [one for one in self._queue if one.deadline is not None and one.deadline <= now]
+                self._queue = deque(one for one in self._queue if one.deadline is None or one.deadline > now)
+            for one in expired:
+                if one.future.set_running_or_notify_cancel():
+                    one.future.set_exception(no_lane(LANES))
+
+    def close(self) -> None:
+        """Fail what waits; what is on its way fails with the channel."""
+        with self._lock:
+            self._closed = True
+            waiting, self._queue = self._queue, deque()
+            self._sooner.notify_all()
+        for one in waiting:
+            if one.future.set_running_or_notify_cancel():
+                one.future.set_exception(closed_unsent())
+
+
+def _resolve(running: list[Submitted], slots: list[Any], arrived: list[int]) -> None:
+    for index in arrived:
+        outcome = slots[index]
+        slots[index] = None
+        if type(outcome) is Failed:
+            running[index].future.set_exception(outcome.error)
+        else:
+            running[index].future.set_result(outcome)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__} while the batch was sent")
