@@ -192,6 +192,20 @@ def test_an_exception_that_lies_about_itself_gets_through(make: Any) -> None:
     assert there_and_back(raised(_raise, make())).code == "UNKNOWN"
 
 
+class Unaskable:
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]  # the point
+        raise RuntimeError("asked for its class")
+
+
+def test_what_an_exception_carries_may_be_hostile_too() -> None:
+    failure = OSError(2, "gone", Unaskable())
+    failure.__notes__ = ["kept", Unaskable()]  # type: ignore[list-item]  # the point
+    error = there_and_back(raised(_raise, failure))
+    assert error.__notes__[0] == "kept"
+    assert error.errno == 2
+
+
 def test_exceptions_in_a_circle_end() -> None:
     first, second = ValueError("1"), ValueError("2")
     first.__cause__, second.__cause__ = second, first

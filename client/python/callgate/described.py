@@ -150,7 +150,7 @@ def _describe(error: BaseException, hide: str | tuple[str, ...], depth: int, see
 
 def _path_of(error: BaseException) -> str:
     path = _guarded(lambda: error.path) if issubclass(type(error), ValueFormError) else None  # type: ignore[attr-defined]  # as the condition says
-    return _text(path, 300) if isinstance(path, str) else ""
+    return _text(path, 300) if issubclass(type(path), str) else ""
 
 
 def _code_of(error: BaseException) -> str:
@@ -162,7 +162,7 @@ def _code_of(error: BaseException) -> str:
 
 def _notes_of(error: BaseException) -> list[str]:
     notes = _guarded(getattr, error, "__notes__")
-    return [_text(note, 1000) for note in notes[:_NOTES] if isinstance(note, str)] if type(notes) is list else []
+    return [_text(note, 1000) for note in notes[:_NOTES] if issubclass(type(note), str)] if type(notes) is list else []
 
 
 #: Fields that builtin exceptions have beyond args, by the class that defines them.

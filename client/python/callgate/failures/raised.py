@@ -142,7 +142,7 @@ def _fill(into: pb.PythonException, described: Described, traceback: bool) -> No
             encode(value, into.attributes[name], limits=ARGS_LIMITS)
         except Exception:  # as above
             del into.attributes[name]
-            into.truncated = into.truncated or isinstance(value, str | bytes)
+            into.truncated = into.truncated or issubclass(type(value), str | bytes)
     into.notes.extend(described["notes"])
     if traceback:
         for file, line, function, source, repeated in described["frames"]:
