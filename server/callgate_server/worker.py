@@ -216,6 +216,32 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
 
 
+def _ignore_signals_to_the_group() -> None:
+    """The front decides when a worker goes.
+
+    A supervisor that signals the whole group (systemd, a terminal) must not end calls that the front lets finish.
+    Handlers, not SIG_IGN: what functions start would inherit that. What they fork must be as any process, since
+    multiprocessing ends its children by SIGTERM; the signals are blocked around a fork, so that one that comes before
+    the child has its own handlers waits for them.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    mask = threading.local()
+
+    def block() -> None:
+        mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask.before)
+
+    def restore() -> None:
+        for number, action in before.items():
+            signal.signal(number, action)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=restore)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run a worker.
 
@@ -235,13 +261,7 @@ def main(arguments: Sequence[str]) -> int:
         inspect_modules()
         return 0
     _die_with_parent()
-    # The front decides when a worker goes. A supervisor that signals the whole group (systemd, a terminal) must not end
-    # calls that the front lets finish. Handlers, not SIG_IGN: what functions start would inherit that.
-    before = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    # What a function forks must be as any process: multiprocessing ends its children by SIGTERM.
-    os.register_at_fork(after_in_child=lambda: [signal.signal(number, action) for number, action in before.items()])
+    _ignore_signals_to_the_group()
     sockets = [socket.socket(fileno=int(fd)) for fd in arguments[1:3]]
     for one in sockets:
         one.set_inheritable(False)
