@@ -43,6 +43,10 @@ help: ## List what make can do
 	@$(ENVIRONMENT) --with-callgate .venv-loadtest build loadtest
 	@touch $@
 
+.venv-fuzz/.fuzz: $(SOURCES_OF_ENVIRONMENT) requirements/fuzz.txt
+	@$(ENVIRONMENT) --with-callgate .venv-fuzz build fuzz
+	@touch $@
+
 .build/stubs-venv/.stubs: $(ENVIRONMENT) requirements/stubs.txt
 	@mkdir -p .build
 	@$(ENVIRONMENT) .build/stubs-venv stubs
@@ -112,8 +116,8 @@ loadtest: .venv/.server .venv-loadtest/.loadtest ## Load a server for a minute, 
 	.venv-loadtest/bin/python -m loadtest --callgate .venv/bin/callgate $(ARGS)
 
 .PHONY: fuzz
-fuzz: .venv/.dev ## Fuzz what takes bytes from strangers (FUZZ_SECONDS=60)
-	.venv/bin/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+fuzz: .venv-fuzz/.fuzz ## Fuzz the decoder, which takes bytes from strangers (FUZZ_SECONDS=60)
+	.venv-fuzz/bin/python -m tests.fuzz.decode_value $(FUZZ_SECONDS) $(ARGS)
 
 .PHONY: image
 image: ## Build the container image, and prove that it serves (IMAGE=callgate)
@@ -121,5 +125,5 @@ image: ## Build the container image, and prove that it serves (IMAGE=callgate)
 
 .PHONY: clean
 clean: ## Delete what make made: environments, caches, results
-	rm -rf .venv .venv-3.11 .venv-loadtest .build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis loadtest/results
+	rm -rf .venv .venv-3.11 .venv-loadtest .venv-fuzz .build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis loadtest/results
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

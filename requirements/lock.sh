@@ -19,6 +19,7 @@ compile() { # LOCK ARGUMENT...
 # The developers' environment has the very versions that the server's has.
 compile server pyproject.toml --extra server "$@"
 compile dev pyproject.toml --extra server --group dev -c requirements/server.txt "$@"
+compile fuzz pyproject.toml --extra server --group fuzz --group dev -c requirements/dev.txt "$@"
 compile loadtest pyproject.toml --group loadtest -c requirements/server.txt "$@"
 for group in build stubs lock; do
   compile "$group" --group "pyproject.toml:$group" "$@"

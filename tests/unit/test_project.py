@@ -39,7 +39,7 @@ def test_no_registry_is_named_anywhere() -> None:
     assert offenders == []
 
 
-@pytest.mark.parametrize("name", ["build", "server", "dev", "loadtest", "stubs", "lock"])
+@pytest.mark.parametrize("name", ["build", "server", "dev", "fuzz", "loadtest", "stubs", "lock"])
 def test_every_locked_package_has_hashes(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text("utf-8").replace("\\\n", " ")
     packages = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
@@ -56,7 +56,7 @@ def _pins(name: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["dev", "loadtest"])
+@pytest.mark.parametrize("name", ["dev", "fuzz", "loadtest"])
 def test_the_locks_agree_on_what_the_server_runs_with(name: str) -> None:
     server, other = _pins("server"), _pins(name)
     shared = server.keys() & other.keys()
