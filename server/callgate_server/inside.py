@@ -25,12 +25,12 @@ import threading
 import time
 import traceback
 from _thread import _count  # threading does not know threads that were started without it
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from callgate.context import CallContext, CancelFlag, entered
 from callgate.batching import runnable
+from callgate.context import CallContext, CancelFlag, entered
 from callgate.described import describe, without_values
 from callgate.errors import ValueFormError
 from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
@@ -38,11 +38,11 @@ from callgate_server.crossing import ATOMS, pack, pack_atoms, unpack_inside
 from callgate_server.interrupt import CallInterrupted, Scope
 from callgate_server.mailbox import Mailbox
 
-__all__ = ["FORMLESS", "INTERRUPTED", "MISFIT", "RAISED", "RETURNED", "UNREADABLE", "Inside"]
+__all__ = ["ENDED", "FORMLESS", "INTERRUPTED", "MISFIT", "RAISED", "RETURNED", "STREAMING", "UNREADABLE", "Inside"]
 
 #: What an answer begins with, and what follows: the result; a description and whether it came from the call itself; a
-#: description; a parameter, problem and path; nothing; a sentence.
-RETURNED, RAISED, FORMLESS, MISFIT, INTERRUPTED, UNREADABLE = range(6)
+#: description; a parameter, problem and path; nothing; a sentence; nothing; nothing.
+RETURNED, RAISED, FORMLESS, MISFIT, INTERRUPTED, UNREADABLE, STREAMING, ENDED = range(8)
 
 #: Frames of these files are ours, not the function's.
 _OWN_FILES = str(Path(__file__).parent) + os.sep
@@ -92,6 +92,10 @@ class Inside:
         self._left_over = b""
         self._running: tuple[int, Scope] | None = None
         self._wanted = 0
+        # The stream that is open, if one is: it has the interpreter to itself.
+        self._items: Iterator[Any] | None = None
+        self._flag = _Flag(self._mailbox)
+        self._context = CallContext("")
         # Not a daemon: sub-interpreters allow none. It ends when the pipe's other end is closed.
         self._listener = threading.Thread(target=self._listen, name="callgate-interrupts")
         self._listener.start()
@@ -114,25 +118,63 @@ class Inside:
 
     def call(self) -> None:
         """Run the call that the message is."""
+        message = self._call_message()
+        if message is not None:
+            number, key, args, kwargs, call_id, identity, deadline, chain = message
+            flag = _Flag(self._mailbox)
+            context = CallContext(call_id, identity, deadline, chain, flag)
+            self._run(number, context, lambda: _run(*self._functions[key], args, kwargs))
+            flag.end()
+
+    def open(self) -> None:
+        """Begin the stream that the message is; answer with STREAMING, or as `call` if the function is no stream."""
+        message = self._call_message()
+        if message is None:
+            return
+        number, key, args, kwargs, call_id, identity, deadline, chain = message
+        self._flag = _Flag(self._mailbox)
+        self._context = CallContext(call_id, identity, deadline, chain, self._flag)
+        self._items = None
+
+        def keep(result: Any) -> bool:
+            if hasattr(type(result), "__next__"):
+                self._items = result
+            return self._items is not None
+
+        self._run(number, self._context, lambda: _run(*self._functions[key], args, kwargs, keep))
+
+    def step(self) -> None:
+        """Make the stream's next item: answer with it, or with ENDED."""
+        (number,) = self._message()
+        self._run(number, self._context, lambda: _step(self._items))
+
+    def close(self) -> None:
+        """Close the stream's generator; answer with ENDED, or with what its `finally` raised."""
+        (number,) = self._message()
+        items, self._items = self._items, None
+        self._run(number, self._context, lambda: _close(items))
+        self._flag.end()
+
+    def _call_message(self) -> Any:
         try:
-            number, key, args, kwargs, *about = self._message()
+            return self._message()
         except BaseException as error:
             self._answer(pack((UNREADABLE, f"{type(error).__name__}: {error}")))
-            return
-        flag = _Flag(self._mailbox)
-        context = CallContext(*about, flag)
+            return None
+
+    def _run(self, number: int, context: CallContext, work: Callable[[], bytes]) -> None:
+        """Run work that makes an answer, open to interruption under this number."""
         scope = Scope()
         self._running = (number, scope)
         if self._wanted == number:
             scope.wanted = True
         try:
             with entered(context):
-                answer = scope.run(lambda: _run(*self._functions[key], args, kwargs))
+                answer = scope.run(work)
         except CallInterrupted:
             answer = pack((INTERRUPTED,))
         finally:
             self._running = None
-            flag.end()
         self._answer(answer)
 
     def hand_over(self) -> None:
@@ -201,8 +243,22 @@ def globals_of_main() -> dict[str, Any]:
     return vars(sys.modules["__main__"])
 
 
-def _run(function: Callable[..., Any], convert: Arguments | None, args: list[Any], kwargs: dict[str, Any]) -> bytes:
-    """Run a function and pack its answer: reading what it returned, or raised, runs its author's code, too."""
+def _run(
+    function: Callable[..., Any],
+    convert: Arguments | None,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    keep: Callable[[Any], bool] | None = None,
+) -> bytes:
+    """Run a function and pack its answer: reading what it returned, or raised, runs its author's code, too.
+
+    Args:
+        function: what to run.
+        convert: converts its arguments.
+        args: the positional ones.
+        kwargs: the keyword ones.
+        keep: told of the result; if it keeps it, the answer is that it did.
+    """
     if convert is not None:
         try:
             args, kwargs = convert(args, kwargs)
@@ -216,6 +272,35 @@ def _run(function: Callable[..., Any], convert: Arguments | None, args: list[Any
         # Whether the arguments may not fit: only the main interpreter, which has the signature at hand, can tell.
         at_call = type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None
         return _pack_error(RAISED, error, at_call)
+    return pack_atoms((STREAMING,)) if keep is not None and keep(result) else _pack_result(result)
+
+
+def _step(items: Any) -> bytes:
+    try:
+        item = next(items, _END)
+    except CallInterrupted:
+        raise
+    except BaseException as error:
+        return _pack_error(RAISED, error, False)
+    return pack_atoms((ENDED,)) if item is _END else _pack_result(item)
+
+
+def _close(items: Any) -> bytes:
+    try:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
+    except CallInterrupted:
+        raise
+    except BaseException as error:
+        return _pack_error(RAISED, error, False)
+    return pack_atoms((ENDED,))
+
+
+_END = object()
+
+
+def _pack_result(result: Any) -> bytes:
     if type(result) in ATOMS:
         return pack_atoms((RETURNED, result))
     try:

@@ -196,6 +196,23 @@ def test_an_array_arrives_as_a_tensor(bench):
 
 
 @needs_interpreters
+def test_a_stream_between_two_items_is_not_wedged_however_slow_its_reader(bench):
+    made = bench(workers=1)
+    made.write("streaming", "def items():\n    yield 1\n    yield 2")
+    (items,) = made.start("streaming.items")
+    call = Call(CallFunctionRequest(), b"", CallContext("slow"), NobodyWaits())
+    stream = made.executor.stream(items, call)
+    next(stream)
+    (run,) = made.executor._runs
+    assert not run.interrupt()
+    run.wedged(1.0)
+    assert made.executor.stats().wedged == 0
+    assert made.executor.stats().running == 1
+    stream.close()
+    assert made.executor.stats().running == 0
+
+
+@needs_interpreters
 def test_reload_runs_the_new_code_and_calls_on_their_way_end_on_the_old(bench, tmp_path):
     import os
 

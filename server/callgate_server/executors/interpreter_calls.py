@@ -26,7 +26,7 @@ __all__ = ["InterpreterRun", "answered", "message_of"]
 class InterpreterRun(Run):
     """One call that has its turn and an interpreter, and what the ladder may do to it."""
 
-    __slots__ = ("_number", "_worker")
+    __slots__ = ("_flag", "_number", "_worker")
 
     def lent(self, worker: InterpreterWorker, number: int) -> None:
         """It runs in this worker under this number: before the ladder knows of it.
@@ -37,13 +37,27 @@ class InterpreterRun(Run):
         self._number = number
         call = self.call
         context = call.context
-        flag = _Mirror(context.flag, worker, number)
+        self._flag = flag = _Mirror(context.flag, worker, number)
         self.call = Call(
             call.request,
             call.payload,
             CallContext(context.id, context.identity, context.deadline, context.chain, flag),
             call.caller,
         )
+
+    def stepping(self) -> int:
+        """Begin a stream's next step.
+
+        Returns:
+            Its number.
+        """
+        self._number = self._flag.number = self._worker.begin(cancelled=self._flag.raised)
+        return self._number
+
+    def wedged(self, seconds: float) -> None:
+        """It is stuck, unless it is a stream between two steps: then its reader is slow."""
+        if self._worker.runs(self._number):
+            super().wedged(seconds)
 
     def interrupt(self) -> bool:
         """Raise CallInterrupted inside it."""
@@ -53,12 +67,12 @@ class InterpreterRun(Run):
 class _Mirror(CancelFlag):
     """A call's flag that, when it is raised here, is raised inside the sub-interpreter too."""
 
-    __slots__ = ("_number", "_original", "_worker")
+    __slots__ = ("_original", "_worker", "number")
 
     def __init__(self, original: CancelFlag, worker: InterpreterWorker, number: int) -> None:
         self._original = original
         self._worker = worker
-        self._number = number
+        self.number = number
         if original.raised:
             worker.cancel(number)
 
@@ -70,7 +84,7 @@ class _Mirror(CancelFlag):
     def raised(self, value: bool) -> None:
         self._original.raised = value
         if value:
-            self._worker.cancel(self._number)
+            self._worker.cancel(self.number)
 
 
 def message_of(call: Call, number: int, key: tuple[str, str], invoker: Invoker) -> bytes:

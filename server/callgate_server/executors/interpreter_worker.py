@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from callgate_server.crossing import pack, unpack_here
+from callgate_server.crossing import pack, pack_atoms, unpack_here
 from callgate_server.executors.interpreter_adapter import SubInterpreter
 from callgate_server.mailbox import Mailbox
 
@@ -34,6 +34,9 @@ _callgate = Inside(_memory, _orders)
 """
 _LOAD = compile("_callgate.load()", "<callgate>", "exec")
 _CALL = compile("_callgate.call()", "<callgate>", "exec")
+_OPEN = compile("_callgate.open()", "<callgate>", "exec")
+_STEP = compile("_callgate.step()", "<callgate>", "exec")
+_CLOSE = compile("_callgate.close()", "<callgate>", "exec")
 _HAND_OVER = compile("_callgate.hand_over()", "<callgate>", "exec")
 _STOP = compile("_callgate.stop()", "<callgate>", "exec")
 
@@ -85,8 +88,11 @@ class InterpreterWorker:
         self.functions = frozenset(functions) - {(module, name) for module, name, _, _ in problems}
         return problems
 
-    def begin(self) -> int:
-        """Begin a call.
+    def begin(self, *, cancelled: bool = False) -> int:
+        """Begin a call, or a stream's step.
+
+        Args:
+            cancelled: whether nobody waits for it already.
 
         Returns:
             Its number, for `interrupt` and `cancel`.
@@ -94,7 +100,7 @@ class InterpreterWorker:
         with self._lock:
             self._number += 1
             self._running = True
-            self._mailbox.cancelled = False
+            self._mailbox.cancelled = cancelled
             return self._number
 
     def call(self, message: bytes) -> Any:
@@ -107,6 +113,23 @@ class InterpreterWorker:
             The answer, unpacked: see callgate_server.inside.
         """
         return self._exchange(_CALL, message)
+
+    def open(self, message: bytes) -> Any:
+        """As `call`, for a stream: it has this worker to itself until `close`, and begins each step anew."""
+        return self._exchange(_OPEN, message)
+
+    def step(self, number: int) -> Any:
+        """The next item of the stream: a step that has begun under this number."""
+        return self._exchange(_STEP, pack_atoms((number,)))
+
+    def close(self, number: int) -> Any:
+        """Close the stream's generator, in a step that has begun under this number."""
+        return self._exchange(_CLOSE, pack_atoms((number,)))
+
+    def runs(self, number: int) -> bool:
+        """Whether it runs the call, or step, of this number."""
+        with self._lock:
+            return self._running and number == self._number
 
     def finish(self) -> None:
         """The call has ended: from now on it can be neither interrupted nor cancelled."""

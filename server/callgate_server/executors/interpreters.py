@@ -25,6 +25,7 @@ from callgate_server.executors.in_process import InProcessExecutor, not_started
 from callgate_server.executors.interpreter_adapter import require_interpreters
 from callgate_server.executors.interpreter_calls import InterpreterRun, answered, message_of
 from callgate_server.executors.interpreter_pool import InterpreterPool
+from callgate_server.executors.interpreter_stream import interpreter_stream
 from callgate_server.registry import Exposed
 from callgate_server.settings import SettingsError
 from callgate_server.turn import Outcome, Waiter
@@ -136,14 +137,24 @@ class InterpretersExecutor(InProcessExecutor):
         return self._call_inside(exposed, call, waiter)
 
     def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
-        """Not yet: a generator would have to keep its interpreter, or its interpreter its generators."""
+        """Run a stream, which keeps its interpreter to its end."""
         if self._elsewhere and _key(exposed) in self._elsewhere and self._fallback is not None:
-            return self._fallback.stream(exposed, call)
-        raise gate_failure(
-            "UNIMPLEMENTED",
-            f"{exposed.full_name} runs on an executor of kind interpreters, which does not stream; "
-            "serial, threads and coroutines do",
-        )
+            yield from self._fallback.stream(exposed, call)
+            return
+        waiter = Waiter(call.context.id)
+        self._wait_for(waiter, call, call.caller.watch)
+        run = InterpreterRun(self.name, exposed, call, self._around)
+        began = self._begin(run)
+        try:
+            worker = self._pool.take(_key(exposed))
+            if worker is None:
+                raise not_started(Outcome.CLOSED, call, 0.0)
+            try:
+                yield from interpreter_stream(run, worker, _key(exposed), self._around.invoker, self._around.ladder)
+            finally:
+                self._pool.give_back(worker)
+        finally:
+            self._end(run, waiter, began)
 
     def _before_waiting(self, call: Call) -> None:
         chain = call.context.chain
