@@ -114,7 +114,6 @@ class Gate:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._channel: Any = None
         self._rpcs: dict[str, Any] = {}
-        self._on_their_way: set[Any] = set()
 
     def _start(self) -> None:
         """Make the channel, which belongs to the running event loop, or check that this is still that loop."""
@@ -284,7 +283,6 @@ class Gate:
         if seconds == 0:
             raise no_time()
         rpc = self._rpcs[path](data, timeout=seconds, metadata=self._connection.metadata())
-        self._on_their_way.add(rpc)
         try:
             answer: bytes = await rpc
             return answer
@@ -297,8 +295,6 @@ class Gate:
             if not self._closed or (task is not None and task.cancelling()):
                 raise
             failure = closed_midway()
-        finally:
-            self._on_their_way.discard(rpc)
         raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
 
     async def close(self) -> None:
@@ -308,9 +304,6 @@ class Gate:
         self._closed = True
         if self._channel is None:
             return
-        # Before the channel does: it looks for its calls on the stacks of all tasks, and misses some.
-        for rpc in tuple(self._on_their_way):
-            rpc.cancel()
         await self._channel.close()
 
     def __await__(self) -> Generator[Any, None, Gate]:

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from traceback import clear_frames
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -294,12 +293,8 @@ class Gate(ManyCalls):
             if not self._closed:  # closed between the check and the call
                 raise
             raise closed() from None
-        except BaseException as error:  # KeyboardInterrupt, or the interruption of the served call that calls here
-            # gRPC cancels the call when nothing refers to it any more, and the traceback's frames do: whoever keeps it
-            # (the REPL, a debugger) would keep the function running.
-            if error.__traceback__ is not None:
-                clear_frames(error.__traceback__.tb_next)
-            raise
+        # KeyboardInterrupt passes through: gRPC cancels an RPC whose waiting a signal handler's exception ends (not one
+        # that was sent and not yet waited for: a few instructions in which it has no owner).
         raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
 
     def _check_usable(self) -> None:
