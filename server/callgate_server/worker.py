@@ -57,7 +57,7 @@ class CannotStart(Exception):
     """What keeps this worker from getting ready.
 
     Args:
-        problem: "module", "environment" or "limits".
+        problem: "module", "environment", "limits" or "died".
         about: more, by name.
     """
 
@@ -151,6 +151,11 @@ def _prepare(start: Mapping[str, Any]) -> WorkerCalls:
         except Exception as error:  # protobuf's VersionError is no ImportError
             if isinstance(error, MemoryError):
                 raise
+            if limits["memory"] is not None and "failed to map" in str(error):  # the loader's words for ENOMEM
+                raise MemoryError from None
+            if not start["other"]:
+                how = f"cannot import Callgate's own modules ({type(error).__name__}: {error})"
+                raise CannotStart("died", how=how) from None
             raise CannotStart("environment", how=f"{type(error).__name__}: {error}") from None
         wanted = os.environ.get("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION")
         if start["other"] and api_implementation.Type() != "upb" and not wanted:
@@ -158,7 +163,8 @@ def _prepare(start: Mapping[str, Any]) -> WorkerCalls:
             raise CannotStart("environment", how="protobuf's compiled part (upb) does not load there")
         functions = {(module, name): _resolve(module, name) for module, name in start["functions"]}
     except MemoryError:
-        raise CannotStart("limits", how="it ran out of its memory limit while it imported its modules") from None
+        how = f"ran out of its memory limit ({limits['memory']} bytes) while it imported its modules"
+        raise CannotStart("limits", how=how) from None
     return WorkerCalls(
         functions,
         Invoker(limits=Limits(*start["value_limits"]), traceback=start["traceback"]),
@@ -178,11 +184,13 @@ def _set_limits(limits: Mapping[str, int | None]) -> None:
             continue
         _, hard = resource.getrlimit(kind)
         if hard != resource.RLIM_INFINITY and wanted > hard:
-            raise CannotStart("limits", how=f"{name} = {wanted} is above the hard limit that it inherits, {hard}")
+            raise CannotStart(
+                "limits", how=f"cannot have {name} = {wanted}: that is above the hard limit that it inherits, {hard}"
+            )
         try:
             resource.setrlimit(kind, (wanted, hard))
         except (OSError, ValueError) as error:
-            raise CannotStart("limits", how=f"{name} = {wanted} cannot be set here: {error}") from None
+            raise CannotStart("limits", how=f"cannot have {name} = {wanted} here: {error}") from None
 
 
 def _resolve(module: str, name: str) -> Callable[..., Any]:

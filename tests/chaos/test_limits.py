@@ -50,8 +50,8 @@ def test_an_argument_that_does_not_fit_into_the_memory_limit_costs_its_own_call_
 
 
 def test_limits_that_leave_no_room_for_the_worker_itself_are_an_error_at_the_start(make_front):
-    with pytest.raises(SettingsError, match=r"executors\.cpu: a worker .*"):
-        make_front(memory="64MiB", open_files=16)
+    with pytest.raises(SettingsError, match=r"executors\.cpu: a worker ran out of its memory limit \(67108864 bytes\)"):
+        make_front(memory="64MiB")
     with pytest.raises(SettingsError, match="hard limit"):
         make_front(open_files=10**9)
 
