@@ -106,6 +106,8 @@ def test_a_cancellation_is_seen_inside_by_its_own_call_only(one):
 def test_a_context_that_outlives_its_call_keeps_what_it_last_said(one):
     one.call("keep")
     assert one.call("kept_is_cancelled", begun=one.worker.cancel) == (RETURNED, False)
+    assert one.call("keep", begun=one.worker.cancel) == (RETURNED, True)
+    assert one.call("kept_is_cancelled") == (RETURNED, True)
 
 
 def test_a_message_that_cannot_be_read_is_an_answer_not_a_crash(one):
