@@ -32,6 +32,9 @@ _MAX_CHAIN = 64
 
 _PAGE_SIZE = 1000
 
+#: Seconds beyond which a deadline is none: a century.
+_FOREVER = 100 * 365 * 86400.0
+
 
 class About(TypedDict):
     """What an RPC says about its call; the keyword arguments of Dispatcher.call and stream."""
@@ -49,6 +52,10 @@ class BatchLimits:
     batch: int
     message: int
     threads: int
+
+
+#: A deadline further away than this, a hundred years, is none, seconds.
+_FOREVER = 100 * 365 * 86400.0
 
 
 class FunctionServicer:
@@ -113,7 +120,10 @@ class FunctionServicer:
 
     def _about(self, context: grpc.ServicerContext) -> About:
         """What the RPC says about its call."""
-        remaining: float | None = context.time_remaining()  # None without a deadline, whatever grpc's stubs say
+        # Without a deadline grpcio says None or, for registered methods, 9.2e18: gRPC's infinity.
+        remaining: float | None = context.time_remaining()
+        if remaining is not None and remaining > _FOREVER:
+            remaining = None
         return {
             "identity": self._identity_of(context),
             "deadline": None if remaining is None else time.monotonic() + remaining,
