@@ -205,6 +205,11 @@ def test_the_callers_deadline_ends_the_function(gate):
     assert served_functions.event("late cancelled").wait(10)
 
 
+def test_the_function_knows_how_long_its_caller_waits(gate):
+    assert gate.call(M, "remaining") is None
+    assert 0 < gate.call(M, "remaining", timeout=60) < 70  # gRPC rounds it up on its way
+
+
 def test_a_result_beyond_the_limit_is_refused_by_its_size(serve):
     with callgate.connect(serve(limits={"message": 2048}).address) as gate:
         assert len(gate.call(M, "sized", 2000)) == 2000

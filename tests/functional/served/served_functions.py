@@ -171,6 +171,11 @@ def who() -> str:
     return current_call().identity
 
 
+def remaining() -> float | None:
+    """Seconds until the caller's deadline."""
+    return current_call().remaining
+
+
 def chain() -> list[str]:
     """The ids of the calls that this one was made from."""
     return list(current_call().chain)
