@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 import callgate
+from callgate_server.security.tokens import add_token
 from callgate_server.server import Server
 from callgate_server.settings import Settings
+from tests.functional.certificates import Authority, Pair
 
 SERVED = Path(__file__).parent / "served"
 
@@ -86,3 +88,24 @@ def gate(address: str) -> Iterator[callgate.Gate]:
     """A client of that server."""
     with callgate.connect(address) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("security")
+
+
+@pytest.fixture(scope="session")
+def authority(folder) -> Authority:
+    return Authority(folder)
+
+
+@pytest.fixture(scope="session")
+def pair(authority) -> Pair:
+    return authority.server()
+
+
+@pytest.fixture(scope="session")
+def tokens(folder) -> dict[str, str]:
+    """Tokens by name; the file is tokens.txt."""
+    return {name: add_token(folder / "tokens.txt", name) for name in ("alice", "bob")}
