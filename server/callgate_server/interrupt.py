@@ -1,7 +1,7 @@
 """Interrupting Python code on another thread, so that the interruption can hit nothing but the call it was meant for.
 
 `PyThreadState_SetAsyncExc` delivers an exception to a thread at some later bytecode; left alone it may land after the
-call has returned, in the next call, or in the pool's own code. A Scope prevents that with one token in a deque, whose
+call has returned, in the next call, or in the pool's own code. A Scope prevents that with one token in a list, whose
 `append` and `pop` are atomic:
 
 * `run` puts the token in when the work starts. Whoever pops it decides: a call that finishes pops it, and nobody can
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -28,6 +27,9 @@ T = TypeVar("T")
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.restype = ctypes.c_int
 _set_async_exc.argtypes = [ctypes.c_ulong, ctypes.py_object]
+
+
+_interrupting = threading.Lock()
 
 
 class CallInterrupted(BaseException):
@@ -43,9 +45,8 @@ class Scope:
     __slots__ = ("_closed", "_landed", "_sent", "_thread", "_token", "wanted")
 
     def __init__(self) -> None:
-        self._token: deque[None] = deque()
-        self._sent = threading.Lock()
-        self._sent.acquire()
+        self._token: list[None] = []
+        self._sent: threading.Lock | None = None  # made by who interrupts: few do
         self._closed = False
         self._landed = False
         self._thread = 0
@@ -83,8 +84,11 @@ class Scope:
             self._token.pop()
             self._closed = True
         except IndexError:
-            # The interrupter has the token. acquire() waits in C, where the exception cannot land.
-            self._sent.acquire()
+            # The interrupter has the token, and made the lock before it took that. acquire() waits in C, where the
+            # exception cannot land.
+            sent = self._sent
+            assert sent is not None
+            sent.acquire()
             _set_async_exc(self._thread, ctypes.py_object())  # NULL: clears what is pending
             self._closed = True
 
@@ -95,10 +99,14 @@ class Scope:
             False if it has finished, has not started (then it will not), or was interrupted before.
         """
         self.wanted = True
-        try:
-            self._token.pop()
-        except IndexError:
-            return False
-        _set_async_exc(self._thread, CallInterrupted)
-        self._sent.release()
-        return True
+        with _interrupting:  # one at a time: the lock in `_sent` must be that of who pops the token
+            sent = self._sent = self._sent or threading.Lock()
+            if not sent.locked():
+                sent.acquire()
+            try:
+                self._token.pop()
+            except IndexError:
+                return False
+            _set_async_exc(self._thread, CallInterrupted)
+            sent.release()
+            return True

@@ -7,6 +7,7 @@ import sys
 from typing import Any, Literal
 
 import structlog
+import structlog.tracebacks
 
 __all__ = ["configure_logs"]
 
@@ -31,7 +32,9 @@ def configure_logs(level: str, format: Literal["auto", "text", "json"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if not text:
-        processors.append(structlog.processors.dict_tracebacks)
+        # Without locals: they are callers' arguments, which the log is no place for.
+        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors.append(structlog.processors.ExceptionRenderer(transformer))
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from callgate import __version__
+from callgate_server.cli.call import call
 from callgate_server.cli.exit_codes import EXIT_CODES_HELP
-from callgate_server.cli.remote import call, describe, health, list_functions, reload
+from callgate_server.cli.remote import describe, health, list_functions, reload
 from callgate_server.cli.serve import serve
 from callgate_server.cli.token import token
 

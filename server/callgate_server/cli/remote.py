@@ -1,8 +1,7 @@
-"""`callgate call`, `list`, `describe` and `health`: what a person or a script asks a running server."""
+"""`callgate list`, `describe`, `health` and `reload`: what a person or a script asks a running server."""
 
 from __future__ import annotations
 
-import ast
 import json
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from callgate._info import FunctionInfo
 from callgate.client import Gate
 from callgate.errors import CallgateError
+from callgate_server.cli.arguments import AsJson, FunctionName, split_name
 from callgate_server.cli.connection import (
     CaFile,
     CertFile,
@@ -20,54 +20,10 @@ from callgate_server.cli.connection import (
     TokenFile,
     complain,
     open_gate,
-    usage,
 )
 from callgate_server.cli.exit_codes import ExitCode
 
-__all__ = ["call", "describe", "health", "list_functions", "reload"]
-
-FunctionName = Annotated[
-    str, typer.Argument(metavar="MODULE.FUNCTION", help="The function: math.sqrt", show_default=False)
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-
-
-def call(
-    function: FunctionName,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[ARG]...", help="Python literals or JSON: 16.0 '[1, 2]' '\"text\"'", show_default=False
-        ),
-    ] = None,
-    kw: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A keyword argument; may come again.")
-    ] = None,
-    as_json: AsJson = False,
-    timeout: Timeout = 60.0,
-    server: Server = None,
-    token_file: TokenFile = None,
-    tls_ca: CaFile = None,
-    tls_cert: CertFile = None,
-    tls_key: KeyFile = None,
-) -> None:
-    """Call a function and print what it returns.
-
-    callgate call math.sqrt 16.0
-
-    callgate call statistics.mean '[1, 2, 3, 4]'
-
-    callgate call json.dumps '{"a": [1, null]}' --kw indent=2
-    """
-    module, name = _split(function)
-    args = [_value(text) for text in arguments or ()]
-    kwargs = dict(_keyword(text) for text in kw or ())
-    with open_gate(server, token_file, tls_ca, tls_cert, tls_key) as gate:
-        try:
-            result = gate.call_with(module, name, args, kwargs, timeout=timeout)
-        except CallgateError as error:
-            complain(error)
-    print(_json(result) if as_json else repr(result))
+__all__ = ["describe", "health", "list_functions", "reload"]
 
 
 def list_functions(
@@ -107,7 +63,7 @@ def describe(
     tls_key: KeyFile = None,
 ) -> None:
     """Show a function's signature, parameters, documentation, and how it runs."""
-    module, name = _split(function)
+    module, name = split_name(function)
     with open_gate(server, token_file, tls_ca, tls_cert, tls_key) as gate:
         try:
             info = gate.function(module, name, timeout=timeout)
@@ -169,44 +125,6 @@ def _health(gate: Gate, service: str, timeout: float) -> str:
         return gate.health(service, timeout=timeout)
     except CallgateError as error:
         complain(error)
-
-
-def _split(function: str) -> tuple[str, str]:
-    module, dot, name = function.rpartition(".")
-    if not dot or not module or not name:
-        usage(f"{function!r} names no function: write MODULE.FUNCTION, as in math.sqrt")
-    return module, name
-
-
-def _value(text: str) -> Any:
-    """A Python literal, or JSON (`true`, `null`)."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        pass
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        usage(f"{text!r} is neither a Python literal nor JSON; a string wants its own quotes: '\"{text}\"'")
-
-
-def _keyword(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        usage(f"--kw {text!r}: write NAME=VALUE, as in --kw indent=2")
-    return name, _value(value)
-
-
-def _json(value: Any) -> str:
-    def other(item: Any) -> Any:
-        if isinstance(item, set | frozenset):
-            return list(item)
-        raise TypeError(f"a {type(item).__name__} has no JSON form; leave --json out")
-
-    try:
-        return json.dumps(value, default=other, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        usage(str(error))
 
 
 def _as_dict(info: FunctionInfo) -> dict[str, Any]:

@@ -156,12 +156,13 @@ class InProcessExecutor:
         try:
             # The call's context is entered outside the scope: an interruption cannot keep it from being left.
             with entered(call.context), self._guard():
-                climb = self._around.ladder.start(call, run) if climbs else None
+                if not climbs:
+                    return run.scope.run(work)
+                climb = self._around.ladder.start(call, run)
                 try:
                     return run.scope.run(work)
                 finally:
-                    if climb is not None:
-                        climb.done()
+                    climb.done()
         except CallInterrupted:
             raise stopped(call) from None
         finally:
@@ -194,14 +195,13 @@ class InProcessExecutor:
 
     def _begin(self, run: Run) -> float:
         """Account for a run that has its turn; `_end` must follow, whatever happens."""
-        with self._lock:
-            self._runs.add(run)
+        self._runs.add(run)  # atomic, like discard below; who reads the set copies it first
         return time.monotonic()
 
     def _end(self, run: Run, waiter: Waiter, began: float) -> None:
         """Account for its end, and pass the turn on."""
+        self._runs.discard(run)
         with self._lock:
-            self._runs.discard(run)
             self._completed += 1
             self._busy += time.monotonic() - began
             if self._closing:
@@ -227,7 +227,7 @@ class InProcessExecutor:
     def stats(self) -> ExecutorStats:
         """Counts and state."""
         with self._lock:
-            wedged = sum(run.unwedged is not None for run in self._runs)
+            wedged = sum(run.unwedged is not None for run in tuple(self._runs))
             return ExecutorStats(
                 running=len(self._runs),
                 waiting=self._turn.waiting,

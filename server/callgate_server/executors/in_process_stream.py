@@ -74,7 +74,7 @@ class InProcessStream:
                 executor.step(self._run, self._steps.close, self._watch, closing=True)
 
     def _watch(self, gone: Callable[[], None]) -> bool:
-        """Have `gone` called if the caller leaves during this step. The transport is asked once a stream, not a step."""
+        """Have `gone` called if the caller leaves in this step. The transport is asked once a stream, not a step."""
         self._waiting = gone
         return not self._call.context.flag.raised
 

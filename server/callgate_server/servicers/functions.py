@@ -54,10 +54,6 @@ class BatchLimits:
     threads: int
 
 
-#: A deadline further away than this, a hundred years, is none, seconds.
-_FOREVER = 100 * 365 * 86400.0
-
-
 class FunctionServicer:
     """The service's methods.
 
@@ -102,7 +98,15 @@ class FunctionServicer:
         call_id = new_call_id()
         try:
             request = parse(pb.CallFunctionRequest, payload)
-            return self._dispatcher.call(request, payload, **self._about(context), call_id=call_id)
+            return self._dispatcher.call(
+                request,
+                payload,
+                identity=self._identity_of(context),
+                deadline=_deadline(context),
+                chain=_chain(context),
+                caller=self._caller_of(context),
+                call_id=call_id,
+            )
         except CallFailed as failure:
             status = failure.status
         return fail(context, status, call_id)
@@ -120,13 +124,9 @@ class FunctionServicer:
 
     def _about(self, context: grpc.ServicerContext) -> About:
         """What the RPC says about its call."""
-        # Without a deadline grpcio says None or, for registered methods, 9.2e18: gRPC's infinity.
-        remaining: float | None = context.time_remaining()
-        if remaining is not None and remaining > _FOREVER:
-            remaining = None
         return {
             "identity": self._identity_of(context),
-            "deadline": None if remaining is None else time.monotonic() + remaining,
+            "deadline": _deadline(context),
             "chain": _chain(context),
             "caller": self._caller_of(context),
         }
@@ -183,6 +183,12 @@ class FunctionServicer:
         """GetFunction."""
         exposed = self._dispatcher.registry.resolve(request.module, request.function)
         return pb.GetFunctionResponse(function=describe(exposed, self._dispatcher.executors[exposed.executor]))
+
+
+def _deadline(context: grpc.ServicerContext) -> float | None:
+    """When the caller stops waiting, `time.monotonic()` seconds; None if never."""
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None or remaining > _FOREVER else time.monotonic() + remaining
 
 
 def _chain(context: grpc.ServicerContext) -> tuple[str, ...]:

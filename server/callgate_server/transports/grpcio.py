@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import structlog
@@ -19,6 +19,7 @@ from callgate_server.call import Caller
 from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, identity_of
 from callgate_server.servicers.rpc import fail, trailers
 from callgate_server.transports.base import Credentials, TransportFailed, TransportOptions
+from callgate_server.transports.pool import CallPool
 
 __all__ = ["GrpcioTransport"]
 
@@ -42,7 +43,7 @@ class GrpcioTransport:
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
         self._services: tuple[str, ...] = ()
-        self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="callgate-call")
+        self._pool = CallPool(options.threads, "callgate-call")
         # Apart: open streams hold a thread each, and calls must not wait for them.
         self._stream_pool = ThreadPoolExecutor(options.stream_threads, thread_name_prefix="callgate-stream")
         self._administration = ThreadPoolExecutor(_ADMINISTRATION_THREADS, thread_name_prefix="callgate-admin")
@@ -62,7 +63,7 @@ class GrpcioTransport:
             [TokenInterceptor(options.tokens, fail)] if options.tokens is not None else []
         )
         server = self._server = grpc.server(
-            self._pool,
+            cast("ThreadPoolExecutor", self._pool),  # grpcio calls its `submit` and nothing else
             interceptors=interceptors,
             options=[
                 # A little above the limit, which counts a message's payload.
