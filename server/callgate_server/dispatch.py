@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
 import structlog
@@ -63,7 +63,7 @@ class Dispatcher:
         self._max_response_bytes = max_response_bytes
         self._lock = threading.Lock()  # guards what follows, and `outcomes`
         self._state = threading.Condition(self._lock)  # notified while draining
-        self._admitted = 0
+        self._permits = deque([None] * admission)
         self._streams = 0
         self._draining = False
 
@@ -102,8 +102,15 @@ class Dispatcher:
             if exposed.streams:
                 raise gate_failure("WRONG_METHOD", f"{exposed.full_name} is a stream: call it with StreamFunction")
             call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
-            self._admit()
+            # A permit is taken and given back without a lock: deque.pop and append are atomic. It is taken before the
+            # flag is looked at, and `drain` raises the flag before it counts permits: one of the two sees the other.
+            try:
+                self._permits.pop()
+            except IndexError:
+                raise _overloaded("calls", self._admission) from None
             admitted = True
+            if self._draining:
+                raise _draining()
             executor = self.executors[exposed.executor]
             if exposed.batching is None:
                 response = executor.call(exposed, call)
@@ -122,12 +129,12 @@ class Dispatcher:
             outcome = "INTERNAL"
             raise _internal(error, request, call_id) from error
         finally:
+            if admitted:
+                self._permits.append(None)
             with self._lock:
                 self.outcomes[outcome] += 1
-                if admitted:
-                    self._admitted -= 1
-                    if self._draining:
-                        self._state.notify_all()
+                if self._draining:
+                    self._state.notify_all()
 
     def stream(
         self,
@@ -153,7 +160,7 @@ class Dispatcher:
         try:
             exposed = self.registry.resolve(request.module, request.function)
             call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
-            self._admit(stream=True)
+            self._admit_stream()
             admitted = True
             for item in self.executors[exposed.executor].stream(exposed, call):
                 if len(item) > self._max_response_bytes:
@@ -196,21 +203,13 @@ class Dispatcher:
                 function=ascii(request.function[:80]),
             )
 
-    def _admit(self, *, stream: bool = False) -> None:
+    def _admit_stream(self) -> None:
         with self._lock:
             if self._draining:
-                raise gate_failure("DRAINING", "the server is shutting down; the call never started")
-            taken, limit = (self._streams, self._max_streams) if stream else (self._admitted, self._admission)
-            if taken >= limit:
-                raise gate_failure(
-                    "OVERLOADED",
-                    f"{taken} {'streams' if stream else 'calls'} are on their way already; this one never started",
-                    retry_after=0.1,  # arbitrary: time for a few calls to end
-                )
-            if stream:
-                self._streams += 1
-            else:
-                self._admitted += 1
+                raise _draining()
+            if self._streams >= self._max_streams:
+                raise _overloaded("streams", self._max_streams)
+            self._streams += 1
 
     def _too_large(self, exposed: Exposed, size: int) -> CallFailed:
         return gate_failure(
@@ -229,7 +228,7 @@ class Dispatcher:
     @property
     def admitted(self) -> int:
         """How many calls are on their way now."""
-        return self._admitted
+        return self._admission - len(self._permits)
 
     def refuse(self) -> None:
         """Refuse new calls from now on."""
@@ -247,7 +246,7 @@ class Dispatcher:
         """
         with self._state:
             self._draining = True
-            return self._state.wait_for(lambda: self._admitted + self._streams == 0, timeout=seconds)
+            return self._state.wait_for(lambda: self.admitted + self._streams == 0, timeout=seconds)
 
     def close(self, grace: float) -> None:
         """Close the executors, all at once: what still runs after `grace` seconds is interrupted."""
@@ -258,6 +257,17 @@ class Dispatcher:
             thread.start()
         for thread in closing:
             thread.join()
+
+
+def _draining() -> CallFailed:
+    return gate_failure("DRAINING", "the server is shutting down; the call never started")
+
+
+def _overloaded(what: str, limit: int) -> CallFailed:
+    # 0.1 s is arbitrary: time for a few calls to end.
+    return gate_failure(
+        "OVERLOADED", f"{limit} {what} are on their way already; this one never started", retry_after=0.1
+    )
 
 
 def _call(

@@ -83,6 +83,8 @@ class Turn:
 
         Only meaningful where places is 1: then waiting for the turn would be waiting for oneself.
         """
+        if not self._holders:
+            return None
         for holder in tuple(self._holders):
             if holder.thread == thread or holder.key in chain:
                 return holder.key
@@ -158,7 +160,8 @@ class Turn:
         """Give the turn to who waits longest. From any thread: a dedicated thread may finish another's call."""
         with self._lock:
             self._holders.discard(waiter)
-            self._hand_on()
+            if self._waiting:
+                self._hand_on()
 
     def _hand_on(self) -> None:
         while self._waiting and len(self._holders) < self.places:

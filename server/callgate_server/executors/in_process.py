@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from typing import TypeVar
 
-from callgate.context import entered
+from callgate.context import _current
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import ExecutorStats, Surroundings
@@ -153,19 +153,22 @@ class InProcessExecutor:
         """
         call = run.call
         began = self._begin(run)
+        # The call's context is entered outside the scope: an interruption cannot keep it from being left. Inline, as
+        # callgate.context.entered does it: this is every call's way.
+        token = _current.set(call.context)
         try:
-            # The call's context is entered outside the scope: an interruption cannot keep it from being left.
-            with entered(call.context), self._guard():
+            with self._guard():
                 if not climbs:
                     return run.scope.run(work)
                 climb = self._around.ladder.start(call, run)
                 try:
                     return run.scope.run(work)
                 finally:
-                    climb.done()
+                    climb.finished = True
         except CallInterrupted:
             raise stopped(call) from None
         finally:
+            _current.reset(token)
             self._end(run, waiter, began)
 
     def step(self, run: Run, work: Callable[[], T], watch: Watch, *, closing: bool = False) -> T:
