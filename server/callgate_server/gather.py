@@ -25,7 +25,7 @@ from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionRe
 from callgate.values import decode
 from callgate_server.call import Call, new_call_id
 from callgate_server.executors.base import Executor, Surroundings
-from callgate_server.executors.in_process import stopped
+from callgate_server.executors.run import stopped
 from callgate_server.ladder import Climb
 from callgate_server.registry import Exposed
 

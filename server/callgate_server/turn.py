@@ -61,7 +61,8 @@ class Turn:
     """
 
     def __init__(self, capacity: int, places: int = 1) -> None:
-        self._lock = threading.Lock()
+        #: Guards the turn; a holder's own bookkeeping may share it, so that a call's end takes one lock, not two.
+        self.lock = self._lock = threading.Lock()
         self._capacity = capacity
         self.places = places
         self._holders: set[Waiter] = set()
@@ -159,9 +160,13 @@ class Turn:
     def release(self, waiter: Waiter) -> None:
         """Give the turn to who waits longest. From any thread: a dedicated thread may finish another's call."""
         with self._lock:
-            self._holders.discard(waiter)
-            if self._waiting:
-                self._hand_on()
+            self.pass_on(waiter)
+
+    def pass_on(self, waiter: Waiter) -> None:
+        """As `release`, for who has the lock already."""
+        self._holders.discard(waiter)
+        if self._waiting:
+            self._hand_on()
 
     def _hand_on(self) -> None:
         while self._waiting and len(self._holders) < self.places:

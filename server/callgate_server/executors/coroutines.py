@@ -20,11 +20,11 @@ from contextvars import Context
 from callgate.context import entered
 from callgate_server.call import Call
 from callgate_server.executors.base import Surroundings
-from callgate_server.executors.in_process import InProcessExecutor, Run, stopped
+from callgate_server.executors.in_process import InProcessExecutor
 from callgate_server.executors.loop_stream import LoopStream, LoopTask
+from callgate_server.executors.run import Run, stopped
 from callgate_server.interrupt import CallInterrupted
 from callgate_server.registry import Exposed
-from callgate_server.turn import Waiter
 
 __all__ = ["CoroutinesExecutor"]
 
@@ -71,18 +71,18 @@ class CoroutinesExecutor(InProcessExecutor):
 
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
-        waiter, run = Waiter(call.context.id), Run(self.name, exposed, call, self._around)
-        self._wait_for(waiter, call, call.caller.watch)
+        run = Run(self.name, exposed, call, self._around)
+        self._wait_for(run, call, call.caller.watch)
         began = self._begin(run)
         try:
             return self._await(run)
         finally:
-            self._end(run, waiter, began)
+            self._end(run, run, began)
 
     def stream(self, exposed: Exposed, call: Call) -> Iterator[bytes]:
         """Run a stream as one task, a bounded number of items ahead of its reader."""
-        waiter, run = Waiter(call.context.id), Run(self.name, exposed, call, self._around)
-        self._wait_for(waiter, call, call.caller.watch)
+        run = Run(self.name, exposed, call, self._around)
+        self._wait_for(run, call, call.caller.watch)
         began = self._begin(run)
         task = self._tasks[run] = LoopTask(run, self._loop)
         climb = self._around.ladder.start(call, task)
@@ -91,7 +91,7 @@ class CoroutinesExecutor(InProcessExecutor):
         finally:
             climb.done()
             del self._tasks[run]
-            self._end(run, waiter, began)
+            self._end(run, run, began)
 
     def _await(self, run: Run) -> bytes:
         """Have the loop run a call, and wait for it."""

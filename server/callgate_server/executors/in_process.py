@@ -12,56 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import Context
 from typing import TypeVar
 
 from callgate.context import _current
-from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import ExecutorStats, Surroundings
 from callgate_server.executors.in_process_stream import InProcessStream
+from callgate_server.executors.run import Run, not_started, stopped
 from callgate_server.interrupt import CallInterrupted, Scope
 from callgate_server.registry import Exposed
 from callgate_server.turn import Outcome, Turn, Waiter
 
-__all__ = ["InProcessExecutor", "Run", "not_started", "stopped"]
+__all__ = ["InProcessExecutor"]
 
 T = TypeVar("T")
 Watch = Callable[[Callable[[], None]], bool]
-
-
-class Run:
-    """One call that has its turn, and what the ladder may do to it."""
-
-    __slots__ = ("_around", "_executor", "call", "ended", "exposed", "scope", "unwedged", "variables")
-
-    def __init__(self, executor: str, exposed: Exposed, call: Call, around: Surroundings) -> None:
-        self._executor = executor
-        self._around = around
-        self.exposed = exposed
-        self.call = call
-        self.scope = Scope()
-        self.ended = False
-        #: Set while it is wedged: to be called when it ends after all.
-        self.unwedged: Callable[[], None] | None = None
-        #: Context variables of the call, where another thread than the transport's runs it; a stream keeps them.
-        self.variables = Context()
-
-    def interrupt(self) -> bool:
-        """Raise CallInterrupted inside it."""
-        return self.scope.interrupt()
-
-    def kill(self) -> bool:
-        """A thread cannot be killed."""
-        return False
-
-    def wedged(self, seconds: float) -> None:
-        """It is stuck, in C most likely: count it and have it reported."""
-        self.unwedged = self._around.report_wedge(self._executor, self.exposed, self.call, seconds)
-        # It may have ended while that was reported. `_end` sets `ended` and then looks at `unwedged`; here it is the
-        # other way round: at least one of the two sees the other, and being told twice is harmless.
-        if self.ended:
-            self.unwedged()
 
 
 class InProcessExecutor:
@@ -82,7 +47,7 @@ class InProcessExecutor:
         self._turn = Turn(capacity=queue + places, places=places)
         # The lock guards what follows; the condition on it is notified when a run ends while closing. The lock itself
         # is taken on the call's path: entering a Condition costs three times as much.
-        self._lock = threading.Lock()
+        self._lock = self._turn.lock
         self._state = threading.Condition(self._lock)
         self._runs: set[Run] = set()
         self._closing = False
@@ -106,11 +71,11 @@ class InProcessExecutor:
 
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
-        waiter = Waiter(call.context.id)
-        self._wait_for(waiter, call, call.caller.watch)
+        run = Run(self.name, exposed, call, self._around)
+        self._wait_for(run, call, call.caller.watch)
         return self._with_turn(
-            Run(self.name, exposed, call, self._around),
-            waiter,
+            run,
+            run,
             lambda: self._around.invoker.invoke(exposed.function, call.request, call.context),
             climbs=True,
         )
@@ -196,6 +161,10 @@ class InProcessExecutor:
         run.scope = Scope()
         return self._with_turn(run, waiter, work, climbs=False)
 
+    def runs(self, run: Run) -> bool:
+        """Whether a run is running: a stream's is not between two steps."""
+        return run in self._runs
+
     def _begin(self, run: Run) -> float:
         """Account for a run that has its turn; `_end` must follow, whatever happens."""
         self._runs.add(run)  # atomic, like discard below; who reads the set copies it first
@@ -209,7 +178,7 @@ class InProcessExecutor:
             self._busy += time.monotonic() - began
             if self._closing:
                 self._state.notify_all()
-        self._turn.release(waiter)
+            self._turn.pass_on(waiter)
         run.ended = True
         if run.unwedged is not None:
             run.unwedged()
@@ -259,24 +228,3 @@ class InProcessExecutor:
         with self._state:
             self._closing = True
             return self._state.wait_for(lambda: not self._runs, timeout=seconds)
-
-
-def not_started(outcome: Outcome, call: Call, retry_after: float) -> CallFailed:
-    """The failure of a call that never had its turn."""
-    if outcome is Outcome.EXPIRED:
-        return gate_failure("EXPIRED_IN_QUEUE", "the deadline passed before the call's turn came; it never started")
-    if outcome is Outcome.FULL:
-        return gate_failure(
-            "OVERLOADED", "too many calls wait already; this one never started", retry_after=retry_after
-        )
-    if outcome is Outcome.LEFT:
-        return gate_failure("CANCELLED", "the caller left before the call's turn came; it never started")
-    return gate_failure("DRAINING", "the server is shutting down; the call never started")
-
-
-def stopped(call: Call) -> CallFailed:
-    """The failure of a call that was interrupted: its deadline passed, its caller left, or the server closes."""
-    remaining = call.context.remaining
-    if remaining is not None and remaining <= 0:
-        return gate_failure("RAN_TOO_LONG", "the deadline passed while the function ran", {"call_id": call.context.id})
-    return gate_failure("CANCELLED", "the call was cancelled while the function ran", {"call_id": call.context.id})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import Surroundings
+from callgate_server.executors.run import Run
 from callgate_server.registry import Exposed
 from callgate_server.streaming import Steps
 
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
     from callgate_server.executors.in_process import InProcessExecutor
 
 __all__ = ["InProcessStream"]
+
+
+class _StreamRun(Run):
+    """A stream's run: on the ladder from its begin to its end, and stuck only where a step of it runs."""
+
+    __slots__ = ("_runs_in",)
+
+    def __init__(self, executor: InProcessExecutor, exposed: Exposed, call: Call, around: Surroundings) -> None:
+        super().__init__(executor.name, exposed, call, around)
+        self._runs_in = executor
+
+    def wedged(self, seconds: float) -> None:
+        """Between two steps its reader is slow, and nothing is stuck."""
+        if self._runs_in.runs(self):
+            super().wedged(seconds)
 
 
 class InProcessStream:
@@ -35,12 +51,10 @@ class InProcessStream:
     """
 
     def __init__(self, executor: InProcessExecutor, around: Surroundings, exposed: Exposed, call: Call) -> None:
-        from callgate_server.executors.in_process import Run
-
         self._executor = executor
         self._around = around
         self._call = call
-        self._run = Run(executor.name, exposed, call, around)
+        self._run = _StreamRun(executor, exposed, call, around)
         self._steps = Steps(around.invoker, exposed.function, call.request, call.context)
         self._waiting: Callable[[], None] | None = None
 

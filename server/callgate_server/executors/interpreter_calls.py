@@ -15,8 +15,8 @@ from callgate.values import decode_arguments, encode
 from callgate_server.call import Call
 from callgate_server.conversion import ArgumentMismatch
 from callgate_server.crossing import ATOMS, pack, pack_atoms
-from callgate_server.executors.in_process import Run, stopped
 from callgate_server.executors.interpreter_worker import InterpreterWorker
+from callgate_server.executors.run import Run, stopped
 from callgate_server.inside import FORMLESS, INTERRUPTED, MISFIT, RAISED, RETURNED, UNREADABLE
 from callgate_server.invocation import Invoker, misfit_failure, mismatch_failure, undecodable_failure
 

@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from callgate_server.call import Call
-from callgate_server.executors.in_process import stopped
 from callgate_server.executors.interpreter_calls import InterpreterRun, answered, message_of
 from callgate_server.executors.interpreter_worker import InterpreterWorker
+from callgate_server.executors.run import stopped
 from callgate_server.inside import ENDED, RETURNED, STREAMING
 from callgate_server.invocation import Invoker
 from callgate_server.ladder import Ladder

@@ -21,11 +21,12 @@ import structlog
 from callgate.failures import gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import Executor, ExecutorStats, Surroundings
-from callgate_server.executors.in_process import InProcessExecutor, not_started
+from callgate_server.executors.in_process import InProcessExecutor
 from callgate_server.executors.interpreter_adapter import require_interpreters
 from callgate_server.executors.interpreter_calls import InterpreterRun, answered, message_of
 from callgate_server.executors.interpreter_pool import InterpreterPool
 from callgate_server.executors.interpreter_stream import interpreter_stream
+from callgate_server.executors.run import not_started
 from callgate_server.registry import Exposed
 from callgate_server.settings import SettingsError
 from callgate_server.turn import Outcome, Waiter

@@ -17,7 +17,7 @@ from typing import Any
 
 from callgate.context import entered
 from callgate.failures import CallFailed
-from callgate_server.executors.in_process import Run, stopped
+from callgate_server.executors.run import Run, stopped
 from callgate_server.interrupt import CallInterrupted
 from callgate_server.invocation import Invoker
 from callgate_server.streaming import AsyncSteps

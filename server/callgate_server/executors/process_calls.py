@@ -27,7 +27,7 @@ from callgate_server.call import Call
 from callgate_server.executors.base import ExecutorStats, Surroundings
 from callgate_server.executors.crew import Crew
 from callgate_server.executors.frames import Frame, Kind
-from callgate_server.executors.in_process import not_started, stopped
+from callgate_server.executors.run import not_started, stopped
 from callgate_server.executors.supervision import Quarantine
 from callgate_server.executors.worker_process import Doom, WorkerLost, WorkerProcess
 from callgate_server.executors.worker_run import WorkerRun

@@ -25,7 +25,8 @@ from typing import Literal, TypeVar
 from callgate.failures import gate_failure
 from callgate_server.call import Call
 from callgate_server.executors.base import Surroundings
-from callgate_server.executors.in_process import InProcessExecutor, Run
+from callgate_server.executors.in_process import InProcessExecutor
+from callgate_server.executors.run import Run
 from callgate_server.gil import GilState
 from callgate_server.registry import Exposed
 from callgate_server.turn import Waiter
