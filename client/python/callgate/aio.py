@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
+from callgate._aio_many import ManyCalls
+from callgate._aio_streams import Stream
 from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, greet
 from callgate._info import FunctionInfo, ParameterInfo, function_info
 from callgate._wire import (
@@ -42,7 +44,7 @@ from callgate.errors import FunctionNotFound
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.admin_service_pb2 import ReloadFunctionsResponse
 
-__all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "connect"]
+__all__ = ["FunctionInfo", "Gate", "Module", "ParameterInfo", "Stream", "connect"]
 
 
 def connect(
@@ -101,7 +103,7 @@ def connect(
     )
 
 
-class Gate:
+class Gate(ManyCalls):
     """A connection to a server; made by `connect`. It belongs to the event loop that first entered or used it."""
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, wait: float | None = None) -> None:
@@ -132,6 +134,7 @@ class Gate:
         else:
             self._channel = grpc.aio.insecure_channel(connection.target, connection.options)
         self._loop = loop
+        self._start_many(self._channel)
         names = ("CallFunction", "ListFunctions", "GetFunction")
         self._rpcs = {path: self._channel.unary_unary(path) for path in (*map(method, names), HEALTH_CHECK, RELOAD)}
 
@@ -304,6 +307,7 @@ class Gate:
         self._closed = True
         if self._channel is None:
             return
+        await self._close_many()
         await self._channel.close()
 
     def __await__(self) -> Generator[Any, None, Gate]:
