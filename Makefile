@@ -47,6 +47,10 @@ help: ## List what make can do
 	@$(ENVIRONMENT) --with-callgate .venv-fuzz build fuzz
 	@touch $@
 
+.venv-peers/.peers: $(SOURCES_OF_ENVIRONMENT) requirements/peers.txt
+	@$(ENVIRONMENT) .venv-peers build peers
+	@touch $@
+
 .build/stubs-venv/.stubs: $(ENVIRONMENT) requirements/stubs.txt
 	@mkdir -p .build
 	@$(ENVIRONMENT) .build/stubs-venv stubs
@@ -108,7 +112,7 @@ lock: .build/lock-venv/.lock ## Refresh the locks in requirements/ to the newest
 	requirements/lock.sh .build/lock-venv/bin/uv
 
 .PHONY: bench
-bench: .venv/.dev ## Measure, write loadtest/bench/results.json and README's table (ARGS='gate values')
+bench: .venv/.dev .venv-peers/.peers ## Measure, write loadtest/bench/results.json and README's table (ARGS='gate values')
 	.venv/bin/python -m loadtest.bench $(ARGS)
 
 .PHONY: loadtest

@@ -1,6 +1,7 @@
 """What the executors' measurements call; standard library only, so that it loads in a sub-interpreter."""
 
 import time
+from collections.abc import Iterator
 
 
 def burn(rounds: int) -> int:
@@ -25,3 +26,10 @@ def forever() -> None:
     """Never return."""
     while True:
         pass
+
+
+def items(count: int, size: int) -> Iterator[bytes]:
+    """The same item again and again, for the figure of streams."""
+    item = b"x" * size
+    for _ in range(count):
+        yield item

@@ -39,7 +39,7 @@ def test_no_registry_is_named_anywhere() -> None:
     assert offenders == []
 
 
-@pytest.mark.parametrize("name", ["build", "server", "dev", "fuzz", "loadtest", "stubs", "lock"])
+@pytest.mark.parametrize("name", ["build", "server", "dev", "fuzz", "loadtest", "peers", "stubs", "lock"])
 def test_every_locked_package_has_hashes(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text("utf-8").replace("\\\n", " ")
     packages = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
