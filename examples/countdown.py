@@ -10,8 +10,7 @@ import callgate
 
 def down(start: int) -> Iterator[int]:
     """Count down to 1."""
-    for number in range(start, 0, -1):
-        yield number
+    yield from range(start, 0, -1)
 
 
 def slowly(start: int, step: float = 0.1) -> int:

@@ -17,6 +17,11 @@ def small(value: float) -> float:
     return value
 
 
+def same(value: object) -> object:
+    """What it was given."""
+    return value
+
+
 def nap(seconds: float) -> None:
     """Take a worker for a while, and no CPU."""
     time.sleep(seconds)

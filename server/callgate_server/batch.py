@@ -200,5 +200,5 @@ def batch_too_large(count: int, limit: int) -> CallFailed:
     return gate_failure(
         "REQUEST_TOO_LARGE",
         f"the batch has {count} calls; this server takes at most {limit} (limits.batch)",
-        {"size": str(count), "limit": str(limit)},
+        {"size": str(count), "limit": str(limit), "unit": "calls"},
     )

@@ -161,10 +161,31 @@ def test_a_request_beyond_the_clients_limit_never_leaves(address):
         assert caught.value.metadata["limit"] == "1000"
 
 
+def test_a_request_beyond_the_servers_limit_is_told_with_both_numbers(serve):
+    server = serve(limits={"message": 2048})
+    with callgate.connect(server.address) as gate:
+        with pytest.raises(callgate.Exhausted) as caught:
+            gate.call(M, "echo", b"x" * 10_000)
+        assert caught.value.reason == "REQUEST_TOO_LARGE"
+        assert int(caught.value.metadata["size"]) > 10_000
+        assert int(caught.value.metadata["limit"]) >= 2048
+        assert gate.call(M, "add", 1) == 2
+
+
+@pytest.mark.slow
+def test_a_server_with_a_larger_limit_needs_no_setting_here(serve):
+    server = serve(limits={"message": 100 << 20})
+    with callgate.connect(server.address) as gate:
+        sent = bytes(70 << 20)
+        assert gate.call(M, "echo", sent) == sent
+
+
 def test_a_result_beyond_the_clients_limit_is_refused_here(address):
     with callgate.connect(address, max_message=1000) as gate:
-        with pytest.raises(callgate.Exhausted):
+        with pytest.raises(callgate.Exhausted) as caught:
             gate.call(M, "sized", 10_000)
+        assert caught.value.reason == "RESPONSE_TOO_LARGE"
+        assert caught.value.metadata["limit"] == str(1000 + 1024)
         assert gate.call(M, "add", 1) == 2
 
 

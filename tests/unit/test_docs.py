@@ -41,7 +41,7 @@ def test_every_setting_is_documented():
 
 def test_every_reason_is_documented_with_its_code():
     text = (DOCS / "errors.md").read_text()
-    reasons = {name.removeprefix("ERROR_REASON_") for name in failure_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
+    reasons = {name.removeprefix("ERROR_REASON_") for name, _ in failure_pb2.ErrorReason.items()} - {"UNSPECIFIED"}
     assert reasons == set(REASON_CODES)
     missing = [r for r in sorted(reasons) if not re.search(rf"\| {r} \| {REASON_CODES[r]}\b", text)]
     assert not missing

@@ -8,7 +8,6 @@ call can move to another batch without being encoded again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,10 +77,6 @@ def batch_request(calls: Iterable[bytes], call_timeout: float | None = None) -> 
     return data + tail.SerializeToString()
 
 
-# How grpcio refuses a message, on either side: "SERVER: Received message larger than max (1048603 vs. 1048576)".
-_TOO_LARGE = re.compile(r"[Rr]eceived message larger than max \((\d+) vs\. (\d+)\)")
-
-
 class BatchSize:
     """How large a batch may be: what this client sends, and what the server said that it takes.
 
@@ -113,15 +108,17 @@ class BatchSize:
         """
         if calls < 2 or not isinstance(error, Exhausted):
             return False
-        if error.reason == "REQUEST_TOO_LARGE":
-            limit = error.metadata.get("limit", "")
-            if limit.isdecimal() and 0 < int(limit) < calls:
-                self.calls = min(self.calls, int(limit))
-                return True
-        found = _TOO_LARGE.search(error.message)
+        limit = error.metadata.get("limit", "")
+        if error.reason != "REQUEST_TOO_LARGE" or not limit.isdecimal():
+            return False
+        if error.metadata.get("unit") == "calls":
+            if not 0 < int(limit) < calls:
+                return False
+            self.calls = min(self.calls, int(limit))
+            return True
         # The size is that of what was sent: else it is an answer that is too large for this client, and calls ran.
-        if found is not None and int(found[1]) == size > int(found[2]) > 0:
-            self.limit = min(self.limit, int(found[2]))
+        if error.metadata.get("size") == str(size) and size > int(limit) > 0:
+            self.limit = min(self.limit, int(limit))
             self.enough = min(self.enough, self.limit)
             return True
         return False

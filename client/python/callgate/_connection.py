@@ -35,8 +35,8 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 
 SERVICE = "callgate.v1.FunctionService"
 
-#: As the server's default; a server with a larger limit is told of by `max_message`.
-DEFAULT_MAX_MESSAGE = 64 << 20
+#: The largest that a server can be set to take: what is too large is the server's to say, without a setting here.
+DEFAULT_MAX_MESSAGE = 1 << 30
 
 #: Calls that one Gate has on their way at once: below the server's default admission limit of 128, so that one client's
 #: flood waits here, in order, instead of being refused there; and far below where a new connection starts to lose some

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -100,7 +101,7 @@ def too_large(size: int, limit: int) -> CallgateError:
         gate_status(
             "REQUEST_TOO_LARGE",
             f"the request is {size} bytes; this client sends at most {limit} (max_message)",
-            {"size": str(size), "limit": str(limit)},
+            {"size": str(size), "limit": str(limit), "unit": "bytes"},
         )
     )
 
@@ -195,7 +196,23 @@ def error_of(error: grpc.RpcError, connection: Connection) -> CallgateError:
         details = "the deadline passed before an answer came"
     elif name == "UNAVAILABLE":
         details = connection.unreachable(details)
+    elif name == "RESOURCE_EXHAUSTED" and (found := _REFUSED.search(details)):
+        return error_from_status(_too_large_on_the_way(found), call_id=call_id)
     return error_from_status(Status(code=number, message=details), call_id=call_id)
+
+
+#: How grpcio refuses a message, on either side: "SERVER: Received message larger than max (1048603 vs. 1048576)".
+_REFUSED = re.compile(r"(SERVER|CLIENT)?:? ?[Rr]eceived message larger than max \((\d+) vs\. (\d+)\)")
+
+
+def _too_large_on_the_way(found: re.Match[str]) -> Status:
+    """The status of a message that gRPC itself refused, with the reason and numbers that Callgate would have given."""
+    size, limit = found[2], found[3]
+    about = {"size": size, "limit": limit, "unit": "bytes"}
+    if found[1] == "CLIENT":
+        sentence = f"the answer is {size} bytes; this client takes at most {limit} (max_message)"
+        return gate_status("RESPONSE_TOO_LARGE", sentence, about)
+    return gate_status("REQUEST_TOO_LARGE", f"the request is {size} bytes; the server takes at most {limit}", about)
 
 
 def closed() -> RuntimeError:

@@ -73,7 +73,7 @@ def connect(
         key: its key; PEM file or bytes.
         token: a bearer token; None for $CALLGATE_TOKEN, "" for none.
         server_name: the name to expect in the server's certificate, where it is not the target's.
-        max_message: the largest message to send or take, bytes; as the server's `limits.message`.
+        max_message: the largest message to send or take, bytes; the server's `limits.message` holds beside it.
         in_flight: how many calls may be on their way at once; more wait in this client for their turn. Calls made from
             inside a served function do not wait: what they would wait for may be waiting for them.
         options: further gRPC channel options.

@@ -159,8 +159,7 @@ def iterate(values):
 
 
 def raise_midway(after):
-    for number in range(after):
-        yield number
+    yield from range(after)
     raise KeyError("midway")
 
 
