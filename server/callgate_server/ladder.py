@@ -24,8 +24,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
+from callgate.context import CallContext
 from callgate.failures import gate_status
-from callgate_server.call import Call
+from callgate.v1.function_service_pb2 import CallFunctionRequest
+from callgate_server.call import Call, NobodyWaits
 
 __all__ = ["Climb", "Graces", "Ladder", "Rungs"]
 
@@ -67,7 +69,7 @@ class Climb:
     def __init__(self, ladder: Ladder, call: Call, rungs: Rungs) -> None:
         self._ladder = ladder
         self.call = call
-        self.rungs = rungs
+        self.rungs: Rungs = rungs
         self.finished = False
         self.rung = 0
         self.cause = ""  # "deadline" or "cancel", once the caller has left
@@ -75,14 +77,39 @@ class Climb:
         self.next_at = 0.0  # when the next rung is due
 
     def done(self) -> None:
-        """The call has ended; no further rung is worth taking."""
+        """The call has ended; no further rung is worth taking.
+
+        It lets go of the call: its arguments must not live on until a deadline that is far away. The ladder's thread
+        may be looking at it right now; what it then does, it does to nobody.
+        """
         self.finished = True
+        self.call = _NOBODY
+        self.rungs = _NOTHING
 
     def caller_left(self) -> None:
         """The caller cancelled or disconnected; also called by transports after every normal answer."""
         if not self.finished and not self.cause:
             self.call.context.flag.raised = True
             self._ladder.schedule(time.monotonic(), self)
+
+
+class _Nothing:
+    """The rungs of a call that has ended."""
+
+    def interrupt(self) -> bool:
+        """There is nothing."""
+        return False
+
+    def kill(self) -> bool:
+        """There is nothing."""
+        return False
+
+    def wedged(self, seconds: float) -> None:
+        """There is nothing."""
+
+
+_NOTHING = _Nothing()
+_NOBODY = Call(CallFunctionRequest(), b"", CallContext(""), NobodyWaits())
 
 
 class Ladder:

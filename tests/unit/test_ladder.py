@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from callgate.context import CallContext
@@ -108,7 +110,15 @@ def test_a_caller_that_leaves_after_the_end_changes_nothing(clock):
     climb.caller_left()
     ladder.run_until(1010.0)
     assert rungs.taken == []
-    assert not climb.call.context.flag.raised
+
+
+def test_a_finished_call_is_let_go_of_before_its_deadline(clock):
+    ladder = Still(clock, Graces())
+    call = Call(CallFunctionRequest(), bytes(1000), CallContext("x", deadline=9999.0), NobodyWaits())
+    left = weakref.ref(call.context.flag)
+    ladder.start(call, Rungs(clock)).done()
+    del call
+    assert left() is None
 
 
 def test_finished_calls_with_far_deadlines_are_forgotten(clock):

@@ -19,7 +19,7 @@ class CancelFlag:
     Reading and raising it are single attribute accesses, hence safe from any thread.
     """
 
-    __slots__ = ("raised",)
+    __slots__ = ("__weakref__", "raised")
 
     def __init__(self) -> None:
         self.raised = False

@@ -129,7 +129,7 @@ class InProcessExecutor:
                 try:
                     return run.scope.run(work)
                 finally:
-                    climb.finished = True
+                    climb.done()
         except CallInterrupted:
             raise stopped(call) from None
         finally:
