@@ -171,6 +171,7 @@ class _AsFinished(_Flight):
         super().__init__(open_batch, failure, chunks, options)
         self._arrivals: SimpleQueue[tuple[Chunk, bytes | grpc.RpcError | None]] = SimpleQueue()
         self._rooms: dict[Chunk, threading.Semaphore] = {}
+        self._left = threading.Event()
         self._began: set[Chunk] = set()
         self._unsent: deque[Chunk] = deque()
 
@@ -184,9 +185,8 @@ class _AsFinished(_Flight):
             self._arrivals.put((chunk, None))
             return
         room = self._rooms[chunk] = threading.Semaphore(2)
-        threading.Thread(
-            target=_read, args=(chunk, rpc, room, self._arrivals), name="callgate-map", daemon=True
-        ).start()
+        arguments = (chunk, rpc, room, self._left, self._arrivals)
+        threading.Thread(target=_read, args=arguments, name="callgate-map", daemon=True).start()
 
     def results(self) -> Iterator[Any]:
         """What came next, from whichever batch."""
@@ -211,17 +211,24 @@ class _AsFinished(_Flight):
             yield from chunk.ended(partial(self._failure, arrived))
 
     def cancel(self) -> None:
+        self._left.set()
         super().cancel()
         for room in self._rooms.values():
-            room.release(1 << 30)  # a reader that waits for room finds that its RPC has ended
+            room.release()  # a reader that waits for room, or will, looks whether anybody is left to read for
 
 
 def _read(
-    chunk: Chunk, rpc: Any, room: threading.Semaphore, arrivals: SimpleQueue[tuple[Chunk, bytes | grpc.RpcError | None]]
+    chunk: Chunk,
+    rpc: Any,
+    room: threading.Semaphore,
+    left: threading.Event,
+    arrivals: SimpleQueue[tuple[Chunk, bytes | grpc.RpcError | None]],
 ) -> None:
     try:
         for data in rpc:
             room.acquire()
+            if left.is_set():
+                return
             arrivals.put((chunk, data))
     except grpc.RpcError as error:
         arrivals.put((chunk, error))
