@@ -124,3 +124,14 @@ def test_a_stream_of_another_form_than_it_says_is_refused() -> None:
     message.arrow_value.form = pb.ARROW_FORM_ARRAY
     with pytest.raises(ValueDecodeError, match="no array: it has 3 columns"):
         decode(message)
+
+
+def test_a_type_that_polars_does_not_have_is_an_error_of_the_value_not_a_panic():
+    """Found by fuzzing: polars panics in Rust, which raises a BaseException."""
+    pyarrow = pytest.importorskip("pyarrow", reason="Arrow values want pyarrow")
+    pytest.importorskip("polars", reason="polars' frames want polars")
+    table = pyarrow.table({"a": pyarrow.array([(1, 2, 3)], type=pyarrow.month_day_nano_interval())})
+    value = encode(table)
+    value.arrow_value.form = pb.ARROW_FORM_POLARS_DATAFRAME
+    with pytest.raises(ValueDecodeError, match="Arrow stream is no"):
+        decode(value)

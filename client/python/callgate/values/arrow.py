@@ -171,8 +171,11 @@ def _decode_arrow(value: pb.Value, budget: Budget, depth: int) -> Any:
     read = _READERS.get(form)
     try:
         return read(pyarrow, schema, batches) if read else pyarrow.Table.from_batches(batches, schema)
-    except (pyarrow.ArrowException, ValueError, TypeError, KeyError, AttributeError) as error:
-        # pandas' own metadata, which a client wrote, can be wrong in any way.
+    except BaseException as error:
+        # What a client wrote (pandas' own metadata, types that a library does not have) can be wrong in any way, and
+        # polars answers some of it with a Rust panic, which is no Exception. What else is none is not about the value.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise ValueDecodeError(f"an Arrow stream is no {ARROW_FORMS[form]}: {error}"[:500]) from None
 
 
