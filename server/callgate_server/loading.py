@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import traceback
 import types
@@ -69,6 +70,18 @@ def own_modules(folders: Iterable[Path]) -> dict[str, types.ModuleType]:
     return found
 
 
+def _forget_bytecode(module: types.ModuleType) -> None:
+    """Remove a module's cached bytecode.
+
+    Python takes it for current while the source has the same size and was changed in the same second: a file saved
+    twice within a second would be loaded as it was.
+    """
+    try:
+        Path(importlib.util.cache_from_source(str(module.__file__))).unlink(missing_ok=True)
+    except (OSError, NotImplementedError):
+        pass  # a folder that cannot be written has no cache of ours either
+
+
 @contextmanager
 def imported_anew(folders: Iterable[Path]) -> Iterator[None]:
     """Within this context, imports of the user's own modules read them from disk again.
@@ -80,8 +93,9 @@ def imported_anew(folders: Iterable[Path]) -> Iterator[None]:
         folders: where the user's own modules are.
     """
     old = own_modules(folders)
-    for name in old:
+    for name, module in old.items():
         del sys.modules[name]
+        _forget_bytecode(module)
     importlib.invalidate_caches()
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -61,6 +62,20 @@ def test_new_calls_run_the_new_code_also_of_what_it_imports(serve, folder, execu
         assert gate.call(MODULE, "version") == 2
         assert gate.call(MODULE, "added") == "new"
         assert gate.call("math", "sqrt", 4.0) == 2.0
+
+
+@pytest.mark.parametrize("executor", ["default", "processes"])
+def test_a_file_saved_twice_within_a_second_is_not_taken_for_unchanged(serve, folder, executor, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    constants = folder / "reloaded_constants.py"
+    os.utime(constants, (1_700_000_000, 1_700_000_000))
+    server = serve(shared=False, **settings(folder, executor))
+    with callgate.connect(server.address) as gate:
+        assert gate.call(MODULE, "version") == 1
+        constants.write_text("VERSION = 2\n")  # as long as before, and dated the same
+        os.utime(constants, (1_700_000_000, 1_700_000_000))
+        gate.reload()
+        assert gate.call(MODULE, "version") == 2
 
 
 def test_a_call_on_its_way_ends_on_the_old_code(serve, folder):
