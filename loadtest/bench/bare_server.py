@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
+
+from callgate_server.transports.pool import CallPool
 
 __all__ = ["METHOD", "SERVICE"]
 
@@ -25,9 +28,12 @@ def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listen", required=True, help="HOST:PORT")
-    listen = parser.parse_args().listen
+    parser.add_argument("--own-pool", action="store_true", help="use Callgate's thread pool, for comparison")
+    options = parser.parse_args()
+    listen = options.listen
+    pool: Any = CallPool(_THREADS, "bare") if options.own_pool else ThreadPoolExecutor(_THREADS)
     server = grpc.server(
-        ThreadPoolExecutor(_THREADS),
+        pool,
         options=[
             ("grpc.max_receive_message_length", _MAX_MESSAGE),
             ("grpc.max_send_message_length", _MAX_MESSAGE),

@@ -1,5 +1,6 @@
 """What the executors' measurements call; standard library only, so that it loads in a sub-interpreter."""
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -25,6 +26,16 @@ def same(value: object) -> object:
 def nap(seconds: float) -> None:
     """Take a worker for a while, and no CPU."""
     time.sleep(seconds)
+
+
+def die() -> None:
+    """Take the process that runs it along."""
+    os._exit(1)
+
+
+def fail() -> None:
+    """Raise."""
+    raise ValueError("as asked")
 
 
 def forever() -> None:

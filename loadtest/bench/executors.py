@@ -32,7 +32,7 @@ _CALLS_EACH = 10
 
 def run() -> list[Figure]:
     """All figures of the executors."""
-    return [*speedups(), *added_costs(), bystander(), recovery()]
+    return [*speedups(), *added_costs(), bystander(), recovery(), quarantine()]
 
 
 def speedups() -> list[Figure]:
@@ -187,6 +187,56 @@ def recovery() -> Figure:
         spread=(min(took), max(took)),
         notes="from the deadline to both workers' next calls, processes (2)",
     )
+
+
+def quarantine() -> Figure:
+    """Others' throughput while a function that kills its workers is called all the time, beside one that only raises.
+
+    Both are called at the same pace, so that what is compared is what a quarantined function does to its neighbours.
+    """
+    ratios, rates = [], []
+    server = ServerProcess(_FUNCTIONS, "--executor", "pair", env=_pair("processes"))
+    with server, callgate.connect(server.address) as gate:
+        for _ in range(6):  # into quarantine, and through its first trials
+            _bad_call(gate, "die")
+        for _ in range(_REPEATS):
+            both = {}
+            for name in ("fail", "die"):
+                done = threading.Event()
+                caller = threading.Thread(target=_bad_calls, args=(gate, name, done))
+                caller.start()
+                both[name] = 4 * 400 / _together(gate, 4, _small_calls)
+                done.set()
+                caller.join()
+            ratios.append(both["die"] / both["fail"])
+            rates.append(both["die"])
+    return Figure(
+        name="others' throughput beside a quarantined function / beside one that only raises",
+        ratio=statistics.median(ratios),
+        target=0.95,
+        at_most=False,
+        spread=(min(ratios), max(ratios)),
+        notes=f"{statistics.median(rates):,.0f} calls/s from 4 clients on processes (2), the bad one called 50 times a second",
+    )
+
+
+def _bad_call(gate: callgate.Gate, name: str) -> None:
+    try:
+        gate.call(_MODULE, name)
+    except callgate.CallgateError:
+        return
+    raise RuntimeError(f"{name} returned")
+
+
+def _bad_calls(gate: callgate.Gate, name: str, done: threading.Event) -> None:
+    while not done.wait(0.02):
+        _bad_call(gate, name)
+
+
+def _small_calls(gate: callgate.Gate) -> None:
+    for number in range(400):
+        if gate.call(_MODULE, "small", float(number)) != number:
+            raise RuntimeError("a wrong answer")
 
 
 def _loop_past_its_deadline(gate: callgate.Gate) -> None:
