@@ -216,7 +216,7 @@ def quarantine() -> Figure:
         target=0.95,
         at_most=False,
         spread=(min(ratios), max(ratios)),
-        notes=f"{statistics.median(rates):,.0f} calls/s from 4 clients on processes (2), the bad one called 50 times a second",
+        notes=f"{statistics.median(rates):,.0f} calls/s from 4 clients on processes (2); the bad one 50 times a second",
     )
 
 
