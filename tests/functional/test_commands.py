@@ -466,3 +466,10 @@ def test_tls_and_tokens_together_are_enough_to_listen_everywhere(tmp_path: Path)
         assert callgate_command("health", *trusting, "--timeout", "10", server=server, env=env).stdout == "SERVING\n"
         plain = callgate_command("health", "--timeout", "1", server=server, env=env)
         assert plain.returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("command", "default"), [("serve", "(default: 127.0.0.1:50051)"), ("call", "$CALLGATE_SERVER")]
+)
+def test_help_tells_the_defaults(command: str, default: str) -> None:
+    assert default in callgate_command(command, "--help").stdout

@@ -47,7 +47,7 @@ def call(
     timeout: Annotated[
         float | None,
         typer.Option(
-            help="Seconds for the call, the whole stream, or each call of --map. [default: 60, none for a stream]",
+            help="Seconds for the call, the whole stream, or each call of --map. (default: 60, none for a stream)",
             min=0.001,
             show_default=False,
         ),

@@ -16,12 +16,12 @@ __all__ = ["CaFile", "CertFile", "KeyFile", "Server", "Timeout", "TokenFile", "c
 
 Server = Annotated[
     str | None,
-    typer.Option(help="HOST:PORT or unix:PATH. [default: $CALLGATE_SERVER, else 127.0.0.1:50051]", show_default=False),
+    typer.Option(help="HOST:PORT or unix:PATH. (default: $CALLGATE_SERVER, else 127.0.0.1:50051)", show_default=False),
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.001)]
 TokenFile = Annotated[
     Path | None,
-    typer.Option(help="File that holds a bearer token. [default: the token in $CALLGATE_TOKEN]", show_default=False),
+    typer.Option(help="File that holds a bearer token. (default: the token in $CALLGATE_TOKEN)", show_default=False),
 ]
 CaFile = Annotated[
     Path | None, typer.Option("--tls-ca", help="PEM file of who signs the server's certificate; turns TLS on.")

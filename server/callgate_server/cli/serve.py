@@ -39,24 +39,27 @@ def serve(
         str | None,
         typer.Option(
             metavar="ADDR",
-            help="HOST:PORT (port 0: any free one) or unix:PATH. [default: 127.0.0.1:50051]",
+            help="HOST:PORT (port 0: any free one) or unix:PATH. (default: 127.0.0.1:50051)",
             show_default=False,
         ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Settings file. [default: ./callgate.toml if it is there]", show_default=False
+            metavar="FILE", help="Settings file. (default: ./callgate.toml if it is there)", show_default=False
         ),
     ] = None,
     executor: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What runs the functions. [default: serial, one call at a time]", show_default=False
+            metavar="NAME",
+            help="What runs the functions: serial, threads, coroutines, interpreters, processes, or the name of an "
+            "executor in the settings. (default: serial, one call at a time)",
+            show_default=False,
         ),
     ] = None,
     transport: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What carries RPCs. [default: grpcio]", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="What carries RPCs. (default: grpcio)", show_default=False)
     ] = None,
     path: Annotated[
         list[Path] | None,
@@ -94,7 +97,7 @@ def serve(
     ] = False,
     log_level: Annotated[
         str | None,
-        typer.Option(metavar="LEVEL", help="debug, info, warning or error. [default: info]", show_default=False),
+        typer.Option(metavar="LEVEL", help="debug, info, warning or error. (default: info)", show_default=False),
     ] = None,
 ) -> None:
     """Serve functions over gRPC until Ctrl-C or SIGTERM, which let calls on their way end.
