@@ -193,8 +193,8 @@ def test_ctrl_c_during_a_call_cancels_it(address):
         try:
             assert served_functions.event("ctrl-c started").wait(20)
             # Until it waits in gRPC. A signal between the sending and the waiting, a few instructions apart, ends the
-            # call here and leaves it running there: gRPC has no handle on it yet. Asleep once may be a wait for the GIL;
-            # asleep fifty times in a row is that wait.
+            # call here and leaves it running there: gRPC has no handle on it yet. Asleep once may be a wait for the
+            # GIL; asleep fifty times in a row is that wait.
             asleep = 0
             while asleep < 50:
                 state = Path(f"/proc/{caller.pid}/stat").read_text().rpartition(")")[2].split()[0]

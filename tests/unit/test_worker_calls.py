@@ -83,7 +83,7 @@ def test_a_hundred_thousand_interruptions_aimed_anywhere_hit_their_own_call_or_n
         stop.set()
         interrupter.join()
     assert sum(outcomes.values()) == count
-    assert outcomes[Kind.INTERRUPTED] > 0  # how many is the scheduler's affair; test_stress.py aims longer calls
+    assert outcomes[Kind.INTERRUPTED] > 0  # how many is the scheduler's affair
     assert outcomes[Kind.RESULT] >= count // 2
 
 
