@@ -18,7 +18,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["CallInterrupted", "Scope"]
 
@@ -53,7 +53,7 @@ class Scope:
         #: Whether somebody asked for an interruption, in time or not.
         self.wanted = False
 
-    def run(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[..., T], *args: Any) -> T:
         """Run `work` on this thread, open to interruption.
 
         Returns:
@@ -69,7 +69,7 @@ class Scope:
                 self._token.append(None)
                 if self.wanted:  # asked for before the token was there
                     raise CallInterrupted
-                return work()
+                return work(*args)
             finally:
                 self._close()
         except CallInterrupted:

@@ -91,6 +91,15 @@ class Turn:
                 return holder.key
         return None
 
+    def take_free(self, waiter: Waiter) -> bool:
+        """Take the turn if it is free and nobody waits; else False, and nothing has happened."""
+        with self._lock:
+            if self._waiting or self._closed or len(self._holders) >= self.places:
+                return False
+            self._holders.add(waiter)
+            waiter.outcome = Outcome.TAKEN
+            return True
+
     def take(
         self, waiter: Waiter, deadline: float | None, watch: Callable[[Callable[[], None]], bool] | None = None
     ) -> Outcome:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from callgate.context import _current
 from callgate_server.call import Call
@@ -72,13 +72,13 @@ class InProcessExecutor:
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
         run = Run(self.name, exposed, call, self._around)
-        self._wait_for(run, call, call.caller.watch)
-        return self._with_turn(
-            run,
-            run,
-            lambda: self._around.invoker.invoke(exposed.function, call.request, call.context),
-            climbs=True,
-        )
+        context = call.context
+        deadline = context.deadline
+        # Free, as it mostly is: then there is nobody to wait for, oneself included.
+        if (deadline is not None and time.monotonic() >= deadline) or not self._turn.take_free(run):
+            self._wait_for(run, call, call.caller.watch)
+        # The request is read now, with the turn: that is when a gathered call's members are settled.
+        return self._with_turn(run, run, True, self._around.invoker.invoke, exposed.function, call.request, context)
 
     def _wait_for(self, waiter: Waiter, call: Call, watch: Watch) -> None:
         """Wait for a turn.
@@ -103,18 +103,19 @@ class InProcessExecutor:
         """What is held around a call, inside its turn."""
         return nullcontext()
 
-    def _with_turn(self, run: Run, waiter: Waiter, work: Callable[[], T], *, climbs: bool) -> T:
+    def _with_turn(self, run: Run, waiter: Waiter, climbs: bool, work: Callable[..., T], *args: Any) -> T:
         """Run work whose turn has come."""
-        return self._run(run, waiter, work, climbs=climbs)
+        return self._run(run, waiter, climbs, work, *args)
 
-    def _run(self, run: Run, waiter: Waiter, work: Callable[[], T], *, climbs: bool) -> T:
+    def _run(self, run: Run, waiter: Waiter, climbs: bool, work: Callable[..., T], *args: Any) -> T:
         """Run work on this thread, inside the guard, open to interruption.
 
         Args:
             run: what it is for.
             waiter: what has the turn.
-            work: what to do.
             climbs: whether to put the run on the ladder for this; a stream is on it from its begin to its end.
+            work: what to do.
+            *args: with what.
         """
         call = run.call
         began = self._begin(run)
@@ -124,10 +125,10 @@ class InProcessExecutor:
         try:
             with self._guard():
                 if not climbs:
-                    return run.scope.run(work)
+                    return run.scope.run(work, *args)
                 climb = self._around.ladder.start(call, run)
                 try:
-                    return run.scope.run(work)
+                    return run.scope.run(work, *args)
                 finally:
                     climb.done()
         except CallInterrupted:
@@ -159,7 +160,7 @@ class InProcessExecutor:
         else:
             self._wait_for(waiter, call, watch)
         run.scope = Scope()
-        return self._with_turn(run, waiter, work, climbs=False)
+        return self._with_turn(run, waiter, False, work)
 
     def runs(self, run: Run) -> bool:
         """Whether a run is running: a stream's is not between two steps."""

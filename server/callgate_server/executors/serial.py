@@ -20,7 +20,7 @@ import queue as queues
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from callgate.failures import gate_failure
 from callgate_server.call import Call
@@ -115,7 +115,7 @@ class SerialExecutor(InProcessExecutor):
     def _guard(self) -> AbstractContextManager[None]:
         return self._gil  # entered and left under the turn: one call at a time
 
-    def _with_turn(self, run: Run, waiter: Waiter, work: Callable[[], T], *, climbs: bool) -> T:
+    def _with_turn(self, run: Run, waiter: Waiter, climbs: bool, work: Callable[..., T], *args: Any) -> T:
         jobs = self._jobs
         assert jobs is not None  # else `_run` stands in this method's place
         # The turn is this call's until `_run`, on the other thread, passes it on; this thread only carries the answer.
@@ -128,7 +128,7 @@ class SerialExecutor(InProcessExecutor):
             waiter.thread = threading.get_ident()
             try:
                 # The call's own context, so that one call's context variables are not the next one's.
-                outcome.append(run.variables.run(self._run, run, waiter, work, climbs=climbs))
+                outcome.append(run.variables.run(self._run, run, waiter, climbs, work, *args))
             except BaseException as error:
                 failure.append(error)
             finally:
