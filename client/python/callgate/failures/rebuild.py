@@ -80,7 +80,10 @@ def _rebuild(exception: pb.PythonException) -> RemoteError:
         error = kind(exception.message, [_rebuild(member) for member in exception.exceptions])
     else:
         # __new__ without __init__: the builtin's own __init__ may want other arguments than this exception had.
-        error = kind.__new__(kind)
+        try:
+            error = kind.__new__(kind)
+        except TypeError:  # MemoryError's own refuses a class whose layout comes from another base
+            error = BaseException.__new__(kind)
         error.args = args
     error.message = exception.message
     error.remote_module = exception.module
