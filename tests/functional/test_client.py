@@ -172,6 +172,10 @@ def test_many_threads_may_close_a_gate_that_others_use(address):
 
 
 CALLER = """
+import signal
+
+# A shell that runs the tests in the background has SIGINT ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys, callgate
 gate = callgate.connect(sys.argv[1])
 try:
