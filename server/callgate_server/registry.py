@@ -207,6 +207,7 @@ class Registry:
             metadata["suggestions"] = ",".join(close)
         # ascii(): a look-alike from another script shows as what it is.
         name = ascii(f"{module[:80]}.{function[:80]}")[1:-1]
+        name = name if len(name) <= 200 else f"{name[:200]}..."
         return gate_failure("FUNCTION_NOT_FOUND", f"no function {name} for you here{hint}", metadata)
 
     def _suggest(self, module: str, function: str) -> list[str]:

@@ -23,7 +23,7 @@ log = structlog.get_logger("callgate.wedge")
 
 
 def all_stacks() -> str:
-    """The stacks of all threads.
+    """The stacks of all threads; of the newest hundred, where there are more (faulthandler's own limit).
 
     By faulthandler, into a file: it walks frames without running Python code, where `sys._current_frames` can
     deadlock with the collector.

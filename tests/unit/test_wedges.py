@@ -56,9 +56,8 @@ class Watched:
         return self.watch.report("default", Exposed("m", "f"), CALL, 0.5)
 
 
-def test_the_stacks_of_all_threads_are_told(stuck):
-    assert "stuck_here" in all_stacks()
-    assert "test_the_stacks_of_all_threads_are_told" in all_stacks()
+def test_other_threads_stacks_are_told(stuck):
+    assert "stuck_here" in all_stacks()  # faulthandler shows the newest hundred threads
 
 
 def test_a_stuck_call_is_logged_with_its_function_its_id_and_its_stack(stuck):
