@@ -24,8 +24,8 @@ from callgate_server.dispatch import Dispatcher
 
 __all__ = ["Batch", "batch_too_large"]
 
-#: A message is sent when it is older than this, or larger than _PACK_BYTES, or when nothing more is ready. A message
-#: costs about 0.1 ms, so this spends 2 % on not keeping anybody waiting.
+#: A message is sent when it is older than this, or larger than _PACK_BYTES, or when nothing more is ready. Arbitrary:
+#: long beside what a message costs, short beside what a caller would notice.
 _PACK_SECONDS = 0.005
 _PACK_BYTES = 256 << 10
 

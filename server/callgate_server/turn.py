@@ -39,7 +39,7 @@ class Waiter:
         self.thread = threading.get_ident()
         self.outcome: Outcome | None = None
         self.stays = False  # also when the turn is closed
-        # A raw lock as a one-shot event: a tenth of threading.Event's cost, and waiting on it takes a timeout.
+        # A raw lock as a one-shot event: an eighth of threading.Event's cost, and waiting on it takes a timeout.
         self._ready: threading.Lock | None = None
 
     def block(self) -> threading.Lock:

@@ -46,7 +46,7 @@ class InProcessExecutor:
         self._around = around
         self._turn = Turn(capacity=queue + places, places=places)
         # The lock guards what follows; the condition on it is notified when a run ends while closing. The lock itself
-        # is taken on the call's path: entering a Condition costs three times as much.
+        # is taken on the call's path: entering a Condition is Python code, and costs more.
         self._lock = self._turn.lock
         self._state = threading.Condition(self._lock)
         self._runs: set[Run] = set()
