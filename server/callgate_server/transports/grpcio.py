@@ -19,6 +19,7 @@ from callgate_server.call import Caller
 from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, identity_of
 from callgate_server.servicers.rpc import fail, trailers
 from callgate_server.transports.base import Credentials, TransportFailed, TransportOptions
+from callgate_server.transports.message_first import message_first
 from callgate_server.transports.pool import CallPool
 
 __all__ = ["GrpcioTransport"]
@@ -45,7 +46,7 @@ class GrpcioTransport:
         self._services: tuple[str, ...] = ()
         self._pool = CallPool(options.threads, "callgate-call")
         # Apart: open streams hold a thread each, and calls must not wait for them.
-        self._stream_pool = ThreadPoolExecutor(options.stream_threads, thread_name_prefix="callgate-stream")
+        self._stream_pool = _StreamPool(options.stream_threads, thread_name_prefix="callgate-stream")
         self._administration = ThreadPoolExecutor(_ADMINISTRATION_THREADS, thread_name_prefix="callgate-admin")
         # Non-blocking: a Watch takes no thread while it waits.
         self._health = health.HealthServicer(
@@ -63,7 +64,7 @@ class GrpcioTransport:
             [TokenInterceptor(options.tokens, fail)] if options.tokens is not None else []
         )
         server = self._server = grpc.server(
-            cast("ThreadPoolExecutor", self._pool),  # grpcio calls its `submit` and nothing else
+            cast("ThreadPoolExecutor", _MessageFirst(self._pool)),  # grpcio calls its `submit` and nothing else
             interceptors=interceptors,
             options=[
                 # A little above the limit, which counts a message's payload.
@@ -127,6 +128,25 @@ class GrpcioTransport:
         for pool in (self._pool, self._stream_pool):
             pool.shutdown(wait=False, cancel_futures=True)
         self._administration.shutdown(wait=False, cancel_futures=True)
+
+
+class _MessageFirst:
+    """A pool whose calls start with their message."""
+
+    def __init__(self, pool: CallPool) -> None:
+        self.submit = message_first(pool.submit)
+
+
+class _StreamPool(ThreadPoolExecutor):
+    """The same for streams: grpcio takes nothing but a ThreadPoolExecutor as a behaviour's own pool."""
+
+    def __init__(self, threads: int, thread_name_prefix: str) -> None:
+        super().__init__(threads, thread_name_prefix)
+        self._submit = message_first(super().submit)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Have a call run, or another task."""
+        return self._submit(fn, *args, **kwargs)
 
 
 class _OnPool:
