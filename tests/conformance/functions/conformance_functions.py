@@ -327,7 +327,7 @@ async def count_async(stop: int) -> AsyncIterator[int]:
         yield number
 
 
-# ----------------------------------------------------------------------------------- what ends a worker (processes only)
+# ---------------------------------------------------------------------------------- what ends a worker (processes only)
 
 
 def crash(how: str) -> None:
