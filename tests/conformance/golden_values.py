@@ -10,6 +10,7 @@ A case is read by other languages so: `value` are the bytes of a callgate.v1.Val
 from __future__ import annotations
 
 import enum
+import struct
 from collections import namedtuple
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
@@ -126,6 +127,21 @@ CASES: tuple[tuple[str, str, Any], ...] = (
     ("array scalar", "numpy.float32(1.5)", Tensor("float32", (), b"\0\0\xc0\x3f", scalar=True)),
     ("array of datetimes", "the unit is part of the dtype", Tensor("datetime64[ns]", (1,), b"\1" + b"\0" * 7)),
     ("array of texts", "UTF-32, padded with NULs to the width", Tensor("U2", (1,), b"a\0\0\0\0\0\0\0")),
+    (
+        "array of long doubles, x87",
+        "1 and -1/3: ten bytes each, whatever memory pads them to; 64 bits of significand, then exponent and sign",
+        Tensor("longdouble[x87]", (2,), bytes.fromhex("0000000000000080ff3f" + "abaaaaaaaaaaaaaafdbf")),
+    ),
+    (
+        "array scalar, long double, binary128",
+        "1/3: the dtype names the format, since each machine has its own",
+        Tensor("longdouble[binary128]", (), bytes.fromhex("55" * 14 + "fd3f"), scalar=True),
+    ),
+    (
+        "array of complex long doubles, double-double",
+        "(1 + 2**-60) - 2j: each part two float64, the greater first, whose sum it is",
+        Tensor("clongdouble[double-double]", (1,), struct.pack("<4d", 1.0, 2.0**-60, -2.0, 0.0)),
+    ),
     ("dataclass", "a Record: type name, form, fields in order", Quote("X", 1.5)),
     ("namedtuple", "", Pair(1, [2])),
     ("enum", "by name and value", Colour.RED),

@@ -37,6 +37,17 @@ def test_a_megabyte_goes_and_comes(harness):
     assert harness.call("same", value) == value
 
 
+@pytest.mark.slow
+def test_long_doubles_come_back_bit_by_bit(harness):
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed")
+    array = numpy.arange(6).reshape(2, 3).astype(numpy.longdouble) / 7
+    result = harness.call("same", [array, array[0, 1]])
+    assert [type(one) for one in result] == [numpy.ndarray, numpy.longdouble]
+    assert result[0].dtype == array.dtype
+    assert numpy.array_equal(result[0], array)  # a float64 would not be equal
+    assert result[1] == array[0, 1]
+
+
 def test_an_exception_arrives_whole(harness):
     error = remote(harness.fails("fail", "a key"))
     assert isinstance(error, KeyError)

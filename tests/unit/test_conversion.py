@@ -318,6 +318,29 @@ def test_type_aliases_are_followed() -> None:
     assert converter(names["Ids"])([ID]) == [UUID(ID)]  # type: ignore[misc]  # it is not None
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type statements need Python 3.12")
+def test_generic_type_aliases_are_followed_with_their_arguments() -> None:
+    names: dict[str, Any] = {"UUID": UUID}
+    exec("type Swapped[A, B] = tuple[B, A]\ntype Tree[T] = T | list[Tree[T]]\ntype Plain[T] = list[UUID]", names)
+    assert converter(names["Swapped"][int, UUID])([ID, 1]) == (UUID(ID), 1)  # type: ignore[misc]  # it is not None
+    with pytest.raises(Mismatch, match="'1' is a str, and an int is wanted"):
+        converter(names["Swapped"][int, UUID])([ID, "1"])  # type: ignore[misc]  # as above
+    assert converter(names["Tree"][UUID])([[ID], ID]) == [[UUID(ID)], UUID(ID)]  # type: ignore[misc]  # as above
+    assert converter(names["Plain"][int])([ID]) == [UUID(ID)]  # type: ignore[misc]  # as above
+
+
+def test_a_hint_of_ndarray_by_its_elements_takes_arrays_and_nothing_else() -> None:
+    np = pytest.importorskip("numpy", reason="numpy is not installed")
+    from numpy.typing import NDArray
+
+    convert = converter(NDArray[np.float64])
+    assert convert is not None
+    array = np.zeros(2)
+    assert convert(array) is array
+    with pytest.raises(Mismatch, match=r"a list where numpy\.ndarray is wanted"):
+        convert([1.0])
+
+
 def test_a_type_whose_own_code_raises_is_a_mismatch_of_the_parameter() -> None:
     def function(kind: Picky) -> None:
         pass

@@ -97,11 +97,9 @@ def test_texts_without_width_come_back() -> None:
     [
         (np.array([object()]), "its elements are Python objects: use tolist"),
         (np.zeros(2, [("a", "i4")]), "structured"),
-        (np.longdouble(1), "depends on the machine"),
-        (np.array([1], np.clongdouble), "depends on the machine"),
         (np.ma.masked_array([1, 2], [True, False]), "use numpy.asarray"),
     ],
-    ids=["object", "structured", "longdouble", "clongdouble", "masked"],
+    ids=["object", "structured", "masked"],
 )
 def test_what_has_no_portable_form_is_refused_with_a_hint(value: Any, hint: str) -> None:
     with pytest.raises(ValueFormError, match=rf"result\['a'\]: .*no Value form \(.*{hint}"):

@@ -93,7 +93,7 @@ def _make(hint: Any) -> Converter | None:
         return _make_generic(hint, origin, typing.get_args(hint))
     if isinstance(hint, typing.NewType):
         return converter(hint.__supertype__)
-    if hasattr(hint, "__value__") and type(hint).__name__ == "TypeAliasType":
+    if _is_alias(hint):
         return converter(hint.__value__)
     return _make_class(hint) if isinstance(hint, type) else None  # Any, TypeVar, a name that was not found
 
@@ -113,10 +113,26 @@ def _make_generic(hint: Any, origin: Any, args: tuple[Any, ...]) -> Converter | 
         return containers.sequence(origin, args[0], converter)
     if origin in _MAPPINGS and len(args) == 2:
         return containers.mapping(origin, *args, converter)
+    if _is_alias(origin):
+        return converter(_aliased(origin, args))
     if isinstance(origin, type) and is_pydantic_model(origin):
         return records.by_pydantic(hint)
     # A generic class of the user's: its parameters are not followed. type[X] and Callable: anything passes.
     return None if origin in (type, collections.abc.Callable) else _make_class(origin)
+
+
+def _is_alias(hint: Any) -> bool:
+    return hasattr(hint, "__value__") and type(hint).__name__ == "TypeAliasType"
+
+
+def _aliased(alias: Any, args: tuple[Any, ...]) -> Any:
+    """What `type Pair[T] = tuple[T, T]` is for Pair[int]; numpy.typing.NDArray is such an alias, since numpy 2.5."""
+    value = alias.__value__
+    given = dict(zip(alias.__type_params__, args, strict=False))
+    wanted = getattr(value, "__parameters__", ())
+    if len(args) != len(alias.__type_params__) or not given.keys() >= set(wanted) or not wanted:
+        return value  # with its type variables, which anything meets
+    return value[tuple(given[parameter] for parameter in wanted)]
 
 
 def _make_annotated(hint: Any, bare: Any) -> Converter | None:

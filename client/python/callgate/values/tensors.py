@@ -4,7 +4,8 @@ Needs no numpy: an encoder gets here only with a value whose type numpy made; a 
 and else makes a `callgate.Tensor`. Arrays come back C-contiguous, in this machine's byte order and writable, whatever
 their layout was: layout is not part of a value.
 
-Copies beyond protobuf's own: one on encoding (the bytes that protobuf wants), none on decoding, save for bools.
+Copies beyond protobuf's own: one on encoding (the bytes that protobuf wants), none on decoding, save for bools and the
+long doubles of x86, which travel without their padding.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import sys
 from typing import Any
 
+from callgate import longdoubles
 from callgate.buffers import Tensor
 from callgate.errors import ValueDecodeError, ValueFormError
 from callgate.v1 import value_pb2 as pb
@@ -21,7 +23,7 @@ from callgate.values.limits import Budget
 
 __all__ = ["DECODERS", "encode_tensor", "encoder_for"]
 
-#: Element types that travel under numpy's name for them; not long doubles, whose format is the machine's own.
+#: Element types that travel under numpy's name for them, which for long doubles does not say what they are.
 _NAMES = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
 )
@@ -65,6 +67,9 @@ def _dtype_name(dtype: Any) -> str:
     name = str(dtype.name)
     if name in _NAMES or kind in "mM" or (name in _ML_NAMES and dtype.type.__module__ == "ml_dtypes"):
         return name
+    long_double = longdoubles.wire_name(sys.modules["numpy"], dtype)
+    if long_double is not None:
+        return long_double
     raise ValueFormError(f"an array of dtype {dtype} has no Value form ({_hint(dtype)})")
 
 
@@ -74,17 +79,21 @@ def _hint(dtype: Any) -> str:
     if dtype.names:
         return "it is structured: use one array for each field"
     if dtype.kind in "fc":
-        return "its format depends on the machine: use float64 or complex128"
+        return "its format is none that is known: use float64 or complex128"
     return "use a dtype of fixed width"
 
 
 def _encode_array(value: Any, target: pb.Value, budget: Budget, depth: int) -> None:
     dtype = value.dtype
     name = _dtype_name(dtype)
-    budget.spend(value.nbytes)
+    long_size = longdoubles.SIZES.get(name)
+    budget.spend(value.nbytes if long_size is None else value.size * long_size)
     made = target.tensor_value
     made.dtype = name
     made.shape.extend(value.shape)
+    if long_size is not None:
+        made.data = _long_doubles(name, value)
+        return
     if (dtype.byteorder == ">") or (dtype.byteorder == "=" and sys.byteorder == "big"):
         value = value.byteswap()
     made.data = value.tobytes("C")
@@ -104,11 +113,21 @@ def _encode_scalar(value: Any, target: pb.Value, budget: Budget, depth: int) -> 
         made.data = bytes.__getitem__(value, slice(None))
         return
     dtype = value.dtype
-    made.dtype = _dtype_name(dtype)
+    made.dtype = name = _dtype_name(dtype)
+    if name in longdoubles.SIZES:
+        made.data = _long_doubles(name, value)
+        return
     data = value.tobytes()
     if sys.byteorder == "big":
         data = dtype.type(value).byteswap().tobytes()
     made.data = data
+
+
+def _long_doubles(name: str, value: Any) -> bytes:
+    try:
+        return longdoubles.wire_bytes(sys.modules["numpy"], name, value)
+    except ValueError as error:
+        raise ValueFormError(f"a {name} has no Value form: {error} (is it memory that nothing was put into?)") from None
 
 
 def encode_tensor(value: Tensor, target: pb.Value, budget: Budget, depth: int) -> None:
@@ -126,7 +145,7 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
     message = value.tensor_value
     name = message.dtype
     shape = tuple(message.shape)
-    size = _element_size(name)
+    size = _SIZES.get(name) or _element_size(name)
     if len(shape) > 32 or any(n < 0 for n in shape):  # 32 dimensions are numpy 1's limit
         raise ValueDecodeError(
             f"a tensor has the shape {str(shape)[:80]}; at most 32 dimensions of 0 or more are right"
@@ -135,13 +154,15 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
         raise ValueDecodeError("a tensor is said to be a scalar and has a shape")
     data = message.data
     count = math.prod(shape)
-    if size is not None and count * size != len(data):
+    if count * size != len(data):
         raise ValueDecodeError(
             f"a tensor of shape {str(shape)[:80]} and dtype {name} "
             f"takes {_short(count * size)} bytes, and has {len(data)}"
         )
     if size == 0 and count > budget.elements:  # no bytes stand for the elements: only this bounds them
         raise ValueDecodeError("a tensor of elements without width has too many of them", limit=budget.limits.elements)
+    if name in longdoubles.SIZES:
+        return _decode_long_doubles(name, shape, data, message.scalar)
     try:
         import numpy
     except ImportError:
@@ -166,19 +187,34 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
         raise ValueDecodeError(f"numpy refuses a tensor: {error}") from None
 
 
+def _decode_long_doubles(name: str, shape: tuple[int, ...], data: bytes, scalar: bool) -> Any:
+    try:
+        longdoubles.check(name, data)
+    except ValueError as error:
+        raise ValueDecodeError(f"a tensor of dtype {name} is refused: {error}") from None
+    try:
+        import numpy
+    except ImportError:
+        return Tensor(name, shape, data, scalar)
+    try:
+        made = longdoubles.array(numpy, name, shape, data)
+    except ValueError as error:
+        raise ValueDecodeError(f"numpy refuses a tensor: {error}") from None
+    if made is None:  # another machine's format
+        return Tensor(name, shape, data, scalar)
+    return made[()] if scalar else made
+
+
 def _short(number: int) -> str:
     return str(number) if number < 1 << 64 else "more than 2**64"
 
 
-def _element_size(name: str) -> int | None:
-    """Bytes an element of a dtype takes; None for float formats whose size this place need not know.
+def _element_size(name: str) -> int:
+    """Bytes an element takes of a dtype that `_SIZES` has not.
 
     Raises:
         ValueDecodeError: if there is no such dtype.
     """
-    size = _SIZES.get(name)
-    if size is not None:
-        return size
     if len(name) <= 32:
         if _TIMES.fullmatch(name):
             return 8
@@ -190,6 +226,7 @@ def _element_size(name: str) -> int | None:
 _SIZES = {
     **{name: int(re.sub(r"\D", "", name) or 8) // 8 for name in _NAMES},
     **{name: 2 if name == "bfloat16" else 1 for name in _ML_NAMES},
+    **longdoubles.SIZES,
 }
 
 
