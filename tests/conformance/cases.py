@@ -51,7 +51,7 @@ _ENDS = {"value", "failure"}
 _VERBS: Mapping[str, set[str]] = {
     "call": _CALL | _ENDS | {"cancel_after", "within", "one_of"},
     "stream": _CALL | {"take", "cancel_after", "values", "failure", "within"},
-    "batch": {"timeout", "call_timeout", "results", "failure", "within"},
+    "batch": {"timeout", "call_timeout", "results", "failure", "within", "deadline"},
     "list": {"functions", "exactly", "failure"},
     "describe": {"function", "failure"},
     "decode": {"value", "refused"},
@@ -62,9 +62,11 @@ _VERBS: Mapping[str, set[str]] = {
     "finish": {"value"},
     "cancel": set(),
     "wait": {"seconds"},
+    "absent": set(),
     "signal": set(),
     "observe": _CALL | {"value"},
     "terminate": set(),
+    "gone": set(),
     "restart": set(),
     "attempts": set(),
 }
@@ -84,7 +86,8 @@ class Step:
         beside = ", ".join(
             f"{key}={self.options[key]!r}" for key in ("args", "kwargs", "timeout", "take") if key in self.options
         )
-        text = f"{self.verb} {self.subject!r} {beside}".rstrip()
+        subject = f"of {len(self.subject)}" if isinstance(self.subject, list) else repr(self.subject)
+        text = f"{self.verb} {subject} {beside}".rstrip()
         return text if len(text) <= 200 else text[:200] + "…"
 
 
@@ -136,6 +139,7 @@ _SCALAR_TAGS = {
     "!py": ast.literal_eval,
     "!hex": lambda text: Wire(bytes.fromhex(text)),
     "!bytes": _bytes,
+    "!range": lambda text: list(range(int(text))),
     "!event": Event,
     "!address": lambda _: Address(),
     "!file": Credential,

@@ -248,6 +248,11 @@ class _Play:
         asked = [{**_named(call["function"]), **self._arguments(call)} for call in calls]
         about = {"timeout": options.get("timeout"), "call_timeout": options.get("call_timeout")}
         answer = self._ask("batch", options, calls=asked, **about)
+        if options.get("deadline"):
+            # As a whole or call by call: what the client makes of a batch that was cut off is its own affair.
+            for one in answer.get("results", [answer]):
+                yield from _ended({"failure": {"raised": False, "code": "DEADLINE_EXCEEDED"}}, one)
+            return
         if "failure" in options:
             yield from _ended(options, answer)
             return
@@ -337,6 +342,10 @@ class _Play:
         if not self._real.gate.call("conformance_events", "wait", self._event(event), seconds):
             yield f"the server's side never signalled {event!r} within {seconds:g} s"
 
+    def do_absent(self, event: str, options: Mapping[str, Any]) -> Iterator[str]:
+        if self._real.gate.call("conformance_events", "wait", self._event(event), 0.0):
+            yield f"{event!r} was signalled on the server's side, and must not be"
+
     def do_signal(self, event: str, options: Mapping[str, Any]) -> Iterator[str]:
         self._real.gate.call("conformance_events", "signal", self._event(event))
         yield from ()
@@ -349,6 +358,10 @@ class _Play:
 
     def do_terminate(self, _: Any, options: Mapping[str, Any]) -> Iterator[str]:
         self._real.terminate()
+        yield from ()
+
+    def do_gone(self, _: Any, options: Mapping[str, Any]) -> Iterator[str]:
+        self._real.stop()
         yield from ()
 
     def do_restart(self, _: Any, options: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -82,47 +82,28 @@ def _cell(report: LanguageReport, outcomes: Sequence[Outcome]) -> Text:
 
 
 def _print_details(console: Console, report: LanguageReport) -> None:
+    def say(text: Text) -> None:
+        console.print(text, soft_wrap=True)  # one line each, however long: for grep
+
     if report.missing:
-        console.print(Text(f"SKIPPED {report.language}: {report.missing}", "yellow"))
+        say(Text(f"SKIPPED {report.language}: {report.missing}", "yellow"))
         return
-    console.print(Text(f"{report.language}: {report.about}", "dim"))
+    say(Text(f"{report.language}: {report.about}", "dim"))
     for outcome in report.outcomes:
         case, gap = outcome.case, report.gap(outcome)
         name = f"{report.language} · {case.group} · {case.name}"
         if outcome.problems and gap:
-            console.print(Text(f"GAP {name}: {gap}", "yellow"))
+            say(Text(f"GAP {name}: {gap}", "yellow"))
         elif outcome.problems:
-            console.print(Text(f"FAILED {name}", "bold red"))
-            console.print(Text(f"  why it matters: {case.why}"))
+            say(Text(f"FAILED {name}", "bold red"))
+            say(Text(f"  why it matters: {case.why}"))
             for problem in outcome.problems[:12]:
-                console.print(Text(f"  {problem}"))
+                say(Text(f"  {problem}"))
             if len(outcome.problems) > 12:
-                console.print(Text(f"  … and {len(outcome.problems) - 12} more"))
+                say(Text(f"  … and {len(outcome.problems) - 12} more"))
         elif outcome.unsupported:
-            console.print(Text(f"UNSUPPORTED {name}: {outcome.unsupported}", "yellow"))
+            say(Text(f"UNSUPPORTED {name}: {outcome.unsupported}", "yellow"))
         elif gap:
-            console.print(Text(f"PASSED, though {name} is noted as a gap: take the note out", "yellow"))
+            say(Text(f"PASSED, though {name} is noted as a gap: take the note out", "yellow"))
     for problem in report.problems:
-        console.print(Text(f"FAILED {report.language}: {problem}", "bold red"))
-
-
-def as_data(reports: Sequence[LanguageReport]) -> Mapping[str, object]:
-    """The same for machines."""
-    return {
-        report.language: {
-            "missing": report.missing,
-            "about": report.about,
-            "problems": report.problems,
-            "cases": {
-                one.case.name: {
-                    "group": one.case.group,
-                    "passed": one.passed,
-                    "unsupported": one.unsupported,
-                    "problems": one.problems,
-                    "seconds": round(one.seconds, 3),
-                }
-                for one in report.outcomes
-            },
-        }
-        for report in reports
-    }
+        say(Text(f"FAILED {report.language}: {problem}", "bold red"))

@@ -113,7 +113,8 @@ def _exception(error: BaseException | None) -> Answer | None:
         "module": error.remote_module,
         "qualname": kind.__qualname__,
         "message": error.message,
-        "args": [to_hex(argument) for argument in error.args],
+        # A group's own are its message and its members again.
+        "args": [] if isinstance(error, BaseExceptionGroup) else [to_hex(argument) for argument in error.args],
         "notes": [note for note in getattr(error, "__notes__", ()) if not note.startswith("Remote traceback ")],
         "frames": [
             {"file": frame.file, "line": frame.line, "function": frame.function, "source": frame.source}
@@ -126,7 +127,7 @@ def _exception(error: BaseException | None) -> Answer | None:
         "builtin_bases": [
             base.__name__
             for base in kind.__mro__[1:]
-            if base.__module__ == "builtins" and base not in (BaseException, object)
+            if base.__module__ == "builtins" and base not in (BaseException, object) and base.__name__ != kind.__name__
         ],
         "truncated": error.truncated,
         "attributes": {name: to_hex(value) for name, value in attributes.items()},
