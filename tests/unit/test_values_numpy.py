@@ -151,6 +151,15 @@ def test_without_numpy_a_tensor_is_a_typed_buffer_that_goes_again(monkeypatch: p
         Tensor("complex64", (), b"\0" * 8).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float64", "longdouble[x87]", "longdouble[binary128]"])
+def test_a_few_bytes_do_not_become_lists_without_end(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    back = decode(pb.Value(tensor_value=pb.Tensor(dtype=dtype, shape=[1 << 40, 85, 0])))
+    with pytest.raises(ValueError, match="too many lists"):
+        back.tolist()
+    assert Tensor(dtype, (2, 0, 1 << 40), b"").tolist() == [[], []]
+
+
 def test_without_ml_dtypes_a_bfloat16_is_a_typed_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     message = pb.Value(tensor_value=pb.Tensor(dtype="bfloat16", shape=[2], data=b"\x80\x3f\0\0"))
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)

@@ -70,7 +70,7 @@ class Tensor:
 
         Raises:
             TypeError: if the dtype has no Python numbers without numpy.
-            ValueError: if a long double is no number of its format.
+            ValueError: if a long double is no number of its format, or an array without elements is too many lists.
         """
         if self.dtype.startswith(("longdouble[", "clongdouble[")):
             return self._decimals()
@@ -99,8 +99,15 @@ class Tensor:
         return items[0]
 
 
+#: How many empty lists an array without elements may become. No bytes stand for them: only this bounds them. Arbitrary:
+#: 80 MB.
+_MOST_EMPTY = 1_000_000
+
+
 def _empty(shape: tuple[int, ...]) -> list[Any]:
     outer = shape[: shape.index(0)]
+    if math.prod(outer) > _MOST_EMPTY:
+        raise ValueError(f"an array of shape {str(shape)[:80]} is empty, and would be too many lists")
     made: list[Any] = []
     for size in reversed(outer):
         made = [list(made) for _ in range(size)]
