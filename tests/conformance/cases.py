@@ -51,11 +51,13 @@ _ENDS = {"value", "failure"}
 _VERBS: Mapping[str, set[str]] = {
     "call": _CALL | _ENDS | {"cancel_after", "within", "one_of"},
     "stream": _CALL | {"take", "cancel_after", "values", "failure", "within"},
-    "batch": {"timeout", "call_timeout", "results", "failure", "within", "deadline"},
+    "batch": {"timeout", "call_timeout", "results", "failure", "within", "ended"},
     "list": {"functions", "exactly", "failure"},
     "describe": {"function", "failure"},
     "decode": {"value", "refused"},
     "reach": _CALL | _ENDS | {"connection"},
+    "call_until": _CALL | {"value"},
+    "kill_during": _CALL | {"started", "failure"},
     "concurrent": {"calls", "limit"},
     "shared": {"calls", "limit"},
     "background": _CALL | {"name"},
@@ -135,10 +137,24 @@ def _bytes(text: str) -> bytes:
     return b"x" * (int(match[1]) << {"B": 0, "KiB": 10, "MiB": 20}[match[2]])
 
 
+def _repeated(text: str) -> str:
+    count, _, char = text.partition(" ")
+    return char * int(count)
+
+
+def _nested(text: str) -> object:
+    made: object = "bottom"
+    for _ in range(int(text)):
+        made = [made]
+    return made
+
+
 _SCALAR_TAGS = {
     "!py": ast.literal_eval,
     "!hex": lambda text: Wire(bytes.fromhex(text)),
     "!bytes": _bytes,
+    "!repeat": _repeated,
+    "!nested": _nested,
     "!range": lambda text: list(range(int(text))),
     "!event": Event,
     "!address": lambda _: Address(),

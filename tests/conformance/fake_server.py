@@ -91,7 +91,7 @@ class FakeServer:
         answers = self._answers[method]
         answer = answers[min(number, len(answers) - 1)]
         yield from _messages(method, answer)
-        if "code" in answer or "raised" in answer:
+        if answer.keys() & {"code", "reason", "raised"}:
             context.abort_with_status(_ended(answer))
 
     def stop(self) -> None:
@@ -116,6 +116,11 @@ def _messages(method: str, answer: Mapping[str, Any]) -> Iterator[bytes]:
             module, _, function = name.rpartition(".")
             page.functions.add(module=module, function=function, signature="()", doc="A fake.", executor="fake")
         yield page.SerializeToString()
+    elif "function" in answer:
+        module, _, function = answer["function"].rpartition(".")
+        described = pb.GetFunctionResponse()
+        described.function.module, described.function.function = module, function
+        yield described.SerializeToString()
     elif "results" in answer:  # of a batch: [index, value] each, in the order in which they "finished"
         batch = pb.BatchCallFunctionsResponse()
         for index, value in answer["results"]:

@@ -205,6 +205,26 @@ class _Play:
         else:
             yield from _ended(options, answer)
 
+    def do_call_until(self, function: str, options: Mapping[str, Any]) -> Iterator[str]:
+        """A call that may fail with UNAVAILABLE for a while, as after a restart, and then goes well."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            answer = self._ask("call", options, **self._asked(function, options))
+            lost = answer.get("failure", {}).get("code") == "UNAVAILABLE"
+            if not lost or time.monotonic() > end:
+                yield from _ended(options, answer)
+                return
+            time.sleep(0.05)  # a client may answer at once while it waits to reconnect
+
+    def do_kill_during(self, function: str, options: Mapping[str, Any]) -> Iterator[str]:
+        """A call whose server is killed once the function has started."""
+        self._player.gate(self._server.address)  # connected on this thread
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self._ask, "call", options, **self._asked(function, options))
+            yield from self.do_wait(options["started"], {})
+            self._real.kill()
+            yield from _ended(options, asked.result())
+
     def _asked(self, function: str, options: Mapping[str, Any]) -> dict[str, Any]:
         return {
             **_named(function),
@@ -248,10 +268,10 @@ class _Play:
         asked = [{**_named(call["function"]), **self._arguments(call)} for call in calls]
         about = {"timeout": options.get("timeout"), "call_timeout": options.get("call_timeout")}
         answer = self._ask("batch", options, calls=asked, **about)
-        if options.get("deadline"):
+        if "ended" in options:
             # As a whole or call by call: what the client makes of a batch that was cut off is its own affair.
             for one in answer.get("results", [answer]):
-                yield from _ended({"failure": {"raised": False, "code": "DEADLINE_EXCEEDED"}}, one)
+                yield from _ended({"failure": {"raised": False, "code": options["ended"]}}, one)
             return
         if "failure" in options:
             yield from _ended(options, answer)
