@@ -14,7 +14,8 @@ import (
 
 // Tensor is a numpy array or scalar: a dense array of n dimensions.
 type Tensor struct {
-	// DType is the element type by numpy's name: "float64", "int8", "bool", "datetime64[ns]", "S5", "U3".
+	// DType is the element type by numpy's name: "float64", "int8", "bool", "datetime64[ns]", "S5", "U3"; a long double's is
+	// that of its format, "longdouble[x87]".
 	DType string
 	// Shape is the size of each dimension; none for a scalar, or an array of no dimension.
 	Shape []int64
@@ -71,7 +72,12 @@ var elementSizes = map[string]int64{
 	"float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16, "bfloat16": 2, "float8_e3m4": 1,
 	"float8_e4m3": 1, "float8_e4m3b11fnuz": 1, "float8_e4m3fn": 1, "float8_e4m3fnuz": 1, "float8_e5m2": 1,
 	"float8_e5m2fnuz": 1, "float8_e8m0fnu": 1,
+	// Long doubles, named by their format; see docs/adr/0009-long-doubles.md.
+	x87: 10, "longdouble[binary128]": 16, "longdouble[double-double]": 16,
+	x87Complex: 20, "clongdouble[binary128]": 32, "clongdouble[double-double]": 32,
 }
+
+const x87, x87Complex = "longdouble[x87]", "clongdouble[x87]"
 
 func elementSize(dtype string) (int64, bool) {
 	if size, ok := elementSizes[dtype]; ok {
@@ -126,6 +132,21 @@ func (t Tensor) check() string {
 	}
 	if size == 0 && count > mostElements { // no bytes stand for the elements: only this bounds them
 		return "a tensor of elements without width has too many of them"
+	}
+	if t.DType == x87 || t.DType == x87Complex {
+		return t.checkX87(int(size))
+	}
+	return ""
+}
+
+// checkX87 refuses bit patterns that are no numbers: the format writes the leading bit of the significand out, which may
+// contradict the exponent. No operation makes them, and libraries disagree about what they are.
+func (t Tensor) checkX87(size int) string {
+	for at := 0; at+10 <= len(t.Data); at += 10 {
+		number := t.Data[at : at+10]
+		if exponent := binary.LittleEndian.Uint16(number[8:]) & 0x7FFF; (number[7]&0x80 != 0) != (exponent != 0) {
+			return fmt.Sprintf("element %d of a tensor is no number of its format: its leading bit contradicts its exponent", at/size)
+		}
 	}
 	return ""
 }
