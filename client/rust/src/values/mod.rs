@@ -4,6 +4,7 @@ mod arrow;
 mod decimal;
 mod decode;
 mod dict;
+mod dtypes;
 mod encode;
 mod error;
 mod from_value;

@@ -1,6 +1,7 @@
 //! numpy arrays and scalars.
 
 use super::ValueError;
+use super::dtypes::{check_elements, element_size};
 
 /// A dense n-dimensional array, or a numpy scalar.
 ///
@@ -24,7 +25,8 @@ impl Tensor {
     /// An array from its bytes.
     ///
     /// # Arguments
-    /// * `dtype` - the element type by numpy's name: `"float64"`, `"bool"`, `"datetime64[ns]"`, `"S5"`, `"U3"`.
+    /// * `dtype` - the element type by numpy's name: `"float64"`, `"bool"`, `"datetime64[ns]"`, `"S5"`, `"U3"`;
+    ///   long doubles by their format: `"longdouble[x87]"`.
     /// * `shape` - the size of each dimension; empty for an array of no dimension.
     /// * `data` - the elements in C order, little-endian, without padding.
     ///
@@ -48,6 +50,7 @@ impl Tensor {
                 data.len()
             )));
         }
+        check_elements(&dtype, &data)?;
         Ok(Tensor { dtype, shape, data, scalar: false })
     }
 
@@ -171,51 +174,4 @@ fn count(shape: &[i64]) -> Option<usize> {
 
 fn shown(shape: &[i64]) -> String {
     format!("{shape:?}").chars().take(80).collect()
-}
-
-fn element_size(dtype: &str) -> Result<usize, ValueError> {
-    let size = match dtype {
-        "bool" | "int8" | "uint8" => Some(1),
-        "int16" | "uint16" | "float16" | "bfloat16" => Some(2),
-        "int32" | "uint32" | "float32" => Some(4),
-        "int64" | "uint64" | "float64" | "complex64" => Some(8),
-        "complex128" => Some(16),
-        // Those of ml_dtypes.
-        "float8_e3m4" | "float8_e4m3" | "float8_e4m3b11fnuz" | "float8_e4m3fn" | "float8_e4m3fnuz" | "float8_e5m2"
-        | "float8_e5m2fnuz" | "float8_e8m0fnu" => Some(1),
-        _ => built_size(dtype),
-    };
-    size.ok_or_else(|| {
-        let shown: String = dtype.chars().take(40).collect();
-        ValueError::new(format!("a tensor has an unknown dtype: {shown:?}"))
-    })
-}
-
-/// Of `datetime64[25s]`, `timedelta64`, `S5`, `U3`.
-fn built_size(dtype: &str) -> Option<usize> {
-    if let Some(unit) = dtype.strip_prefix("datetime64").or_else(|| dtype.strip_prefix("timedelta64")) {
-        return is_unit(unit).then_some(8);
-    }
-    let width = |text: &str| (text == "0" || is_number(text)).then(|| text.parse::<usize>().ok()).flatten();
-    match dtype.split_at_checked(1)? {
-        ("S", text) => width(text),
-        ("U", text) => width(text)?.checked_mul(4),
-        _ => None,
-    }
-}
-
-fn is_unit(text: &str) -> bool {
-    const UNITS: [&str; 13] = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
-    if text.is_empty() {
-        return true;
-    }
-    let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else { return false };
-    let unit = inner.trim_start_matches(|char: char| char.is_ascii_digit());
-    let number = &inner[..inner.len() - unit.len()];
-    UNITS.contains(&unit) && (number.is_empty() || is_number(number))
-}
-
-/// Of one to nine digits, without leading zeros.
-fn is_number(text: &str) -> bool {
-    (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0')
 }
