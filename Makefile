@@ -76,6 +76,19 @@ test: .venv/.dev ## Run every test (ARGS='-m "not slow"')
 test-3.11: .venv-3.11/.dev # Run the unit and contract tests on the oldest Python
 	.venv-3.11/bin/python -m pytest tests/unit tests/contract $(ARGS)
 
+# What holds for one language's client by itself; client/python has no Makefile: its checks are this one's.
+CLIENT_CHECKS ?= stubs-check lint test runner
+CLIENTS := $(patsubst client/%/Makefile,%,$(wildcard client/*/Makefile))
+
+client-%: .venv/.dev # Check, build and play the conformance cases in one language: make client-go
+	$(MAKE) -C client/$* $(CLIENT_CHECKS)
+	.venv/bin/python -m tests.conformance --language $* $(ARGS)
+
+.PHONY: test-clients
+test-clients: .venv/.dev ## Check every language's client, and play all conformance cases in all of them
+	@for client in $(CLIENTS); do echo "== client/$$client"; $(MAKE) -C client/$$client $(CLIENT_CHECKS); done
+	.venv/bin/python -m tests.conformance --require-all $(ARGS)
+
 .PHONY: lint
 lint: .venv/.dev stubs-check ## Lint, format check, type check, contract lint, generated code
 	.venv/bin/ruff check .

@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="leave out the cases that are marked slow")
     made.add_argument("--require-all", action="store_true", help="fail where a language cannot run")
     made.add_argument("--transport", default="grpcio", help="the servers' transport (default: %(default)s)")
+    made.add_argument("--bench", action="store_true", help="measure each client beside its bare stub; plays no case")
+    made.add_argument("--seconds", type=float, default=2.0, help="of each measurement (default: %(default)s)")
+    made.add_argument("--output", type=Path, metavar="FILE", help="with --bench: put the figures into this JSON file")
     made.add_argument("--verbose", action="store_true", help="name each case as it is played")
     return made
 
@@ -52,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
     options = parser().parse_args(arguments)
+    if options.bench:
+        return _bench(options)
     try:
         cases = _chosen(options)
     except CaseError as error:
@@ -69,6 +74,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reports = run(languages, cases, Path(folder), options.transport, verbose=options.verbose)
     print(told(reports, colour=sys.stdout.isatty()), end="")
     return 1 if failed(reports, require_all=options.require_all or bool(options.language)) else 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from loadtest.bench.clients import measure
+    from loadtest.bench.report import met, record
+
+    names = options.language or LANGUAGES
+    figures = measure([LANGUAGES[name] for name in names], options.transport, options.seconds)
+    for figure in figures:
+        low, high = figure.spread
+        verdict = "" if met(figure) else "  MISSED"
+        print(f"{figure.name}: {figure.ratio:.3f} ({low:.3f} to {high:.3f}){verdict}; {figure.notes}")
+    if options.output:
+        flags = [f"--language {name}" for name in options.language or ()]
+        command = " ".join(["python -m tests.conformance --bench", *flags, f"--transport {options.transport}"])
+        record("clients", figures, command, options.output)
+    return 0 if figures and all(map(met, figures)) else 1
 
 
 def failed(reports: Sequence[LanguageReport], *, require_all: bool) -> bool:

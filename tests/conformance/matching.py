@@ -1,7 +1,8 @@
 """What a case expects beside what a runner reported: every difference is a sentence that says where.
 
 Expectations are partial: keys that a mapping does not name may be anything. Lists are whole. Values are compared as
-messages: both sides are parsed and serialized deterministically, so that the bits of a NaN count and map order does not.
+messages: both sides are parsed and serialized deterministically, so that the bits of a NaN count, and the order of a
+set does not.
 """
 
 from __future__ import annotations

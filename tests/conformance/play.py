@@ -80,7 +80,10 @@ class Player:
     @property
     def runner(self) -> Runner:
         """The runner; started if there is none, or none any more."""
-        if self._runner is None or not self._runner.alive:
+        if self._runner is not None and not self._runner.alive:
+            self._runner.close()  # its case has told how it ended
+            self._runner = None
+        if self._runner is None:
             self._runner = self._start()
             self._connected = {}
         return self._runner

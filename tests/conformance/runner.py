@@ -168,6 +168,14 @@ class Runner:
         """End it at once."""
         self._process.kill()
         self._process.wait()
+        self._close_input()
+
+    def _close_input(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass  # it ended before it had read all
 
     def close(self, seconds: float = 10.0) -> str:
         """End its input and wait for its end.
@@ -175,19 +183,16 @@ class Runner:
         Returns:
             What was wrong with how it ended; "" if nothing was.
         """
-        if not self.alive:
-            return "" if self._process.returncode == 0 else f"it ended with exit code {self._process.returncode}"
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except OSError:
-            pass  # it ended meanwhile
+        ended = "" if self.alive else " before its input's end"
+        self._close_input()
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             return f"it did not exit within {seconds:g} s of its input's end"
-        return "" if code == 0 else f"it ended with exit code {code} after its input's end{self._stderr()}"
+        for reader in self._readers:
+            reader.join(seconds)
+        return "" if code == 0 else f"it ended with exit code {code}{ended}{self._stderr()}"
 
     def __enter__(self) -> Runner:
         return self
