@@ -5,7 +5,8 @@ import { createInterface } from "node:readline";
 
 import { credentials, Metadata } from "@grpc/grpc-js";
 
-import { CallFunctionRequest, FunctionServiceClient } from "../gen/callgate/v1/function_service.js";
+import type { CallFunctionRequest} from "../gen/callgate/v1/function_service.js";
+import { FunctionServiceClient } from "../gen/callgate/v1/function_service.js";
 import { type CallOptions, connect, encode, type FunctionInfo, type Gate } from "../src/index.js";
 import { Float } from "../src/index.js";
 import { bySubmit, byCall, concurrent } from "./concurrent.js";
@@ -157,7 +158,7 @@ const OPERATIONS: Readonly<Record<string, (request: Request) => Promise<Answer>>
     }),
   list: (request) =>
     orFailure(async () => {
-      const functions = await connected(request).gate.functions((request.module as string | null) ?? "");
+      const functions = await connected(request).gate.functions((request as { module: string | null }).module ?? "");
       return { functions: functions.map(described) };
     }),
   describe: (request) =>

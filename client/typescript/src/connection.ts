@@ -79,7 +79,7 @@ export interface Connection {
 
 /** Validate what `connect` was told. */
 export async function connection(target: string | undefined, told: ConnectOptions): Promise<Connection> {
-  const to = checkedTarget(target ?? (process.env.CALLGATE_SERVER || DEFAULT_TARGET));
+  const to = checkedTarget(target ?? environment("CALLGATE_SERVER") ?? DEFAULT_TARGET);
   const { ca, certificate, key, serverName } = told;
   const maxMessage = count("maxMessage", told.maxMessage ?? DEFAULT_MAX_MESSAGE);
   const inFlight = count("inFlight", told.inFlight ?? DEFAULT_IN_FLIGHT);
@@ -93,7 +93,7 @@ export async function connection(target: string | undefined, told: ConnectOption
   if (!secure && serverName !== undefined) {
     throw new TypeError("serverName is the name in the server's certificate: it needs tls: true, or a ca");
   }
-  const token = checkedToken(told.token ?? process.env.CALLGATE_TOKEN ?? "");
+  const token = checkedToken(told.token ?? environment("CALLGATE_TOKEN") ?? "");
   const metadata = new Metadata();
   if (token) metadata.set("authorization", `Bearer ${token}`);
   const options: ChannelOptions = {
@@ -122,6 +122,12 @@ export async function connection(target: string | undefined, told: ConnectOption
     inFlight,
     unreachable: (details) => sentence(to, details, secure ? (certificate ? "certificate" : "tls") : "plain"),
   };
+}
+
+/** A variable of the environment; one that is empty is not set. */
+function environment(name: string): string | undefined {
+  const value = process.env[name];
+  return value === "" ? undefined : value;
 }
 
 function count(name: string, value: number): number {
@@ -164,7 +170,9 @@ async function tls(ca?: Pem, certificate?: Pem, key?: Pem): Promise<ChannelCrede
   try {
     return credentials.createSsl(authorities, ownKey, own);
   } catch (error) {
-    throw new TypeError(`ca, certificate or key is no usable PEM, or the key is another certificate's: ${said(error)}`);
+    throw new TypeError(`ca, certificate or key is no usable PEM, or the key is another certificate's: ${said(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -174,7 +182,7 @@ async function pem(what: string, value: Pem | undefined): Promise<Buffer | null>
   try {
     data = typeof value === "string" ? await readFile(value) : Buffer.from(value);
   } catch (error) {
-    throw new TypeError(`${what}: ${String(value)} cannot be read: ${said(error)}`);
+    throw new TypeError(`${what}: ${String(value)} cannot be read: ${said(error)}`, { cause: error });
   }
   if (!data.includes("-----BEGIN")) {
     const shown = typeof value === "string" ? value : "the bytes given";

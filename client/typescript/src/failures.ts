@@ -98,7 +98,7 @@ export function errorFromRpc(
     try {
       const status = parse(Status, rich);
       // Else somebody on the way, a proxy, changed the answer: the code counts.
-      if ((status.code as GrpcStatus) === error.code) return errorFromStatus(status, options, id);
+      if (codeName(status.code) === codeName(error.code)) return errorFromStatus(status, options, id);
     } catch {
       // Not from Callgate: the code has to do.
     }

@@ -89,13 +89,13 @@ export class Gate {
    * @throws GateError if it could not be reached.
    * @throws ValueFormError if an argument has no form on the wire.
    */
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a claim that reads better than a cast
+   
   async call<T = unknown>(module: string, name: string, ...args: readonly unknown[]): Promise<T> {
     return (await this.callNow(module, name, { args })) as T;
   }
 
   /** As `call`, with keyword arguments, a timeout and an AbortSignal: `callWith("m", "f", { args: [1], timeoutMs: 50 })`. */
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as call
+   
   async callWith<T = unknown>(module: string, name: string, options: CallOptions = {}): Promise<T> {
     return (await this.callNow(module, name, options)) as T;
   }
@@ -204,13 +204,13 @@ export class Gate {
    * Call a function, as `call`; calls that are submitted at about the same time share messages, which makes them several
    * times cheaper. A slow call holds up no later one, four slow batches do.
    */
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as call
+   
   submit<T = unknown>(module: string, name: string, ...args: readonly unknown[]): Promise<T> {
     return this.submitWith<T>(module, name, { args });
   }
 
   /** As `submit`, with keyword arguments, a timeout and an AbortSignal. A call may be cut off 2 % early, never late. */
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as call
+   
   async submitWith<T = unknown>(module: string, name: string, options: CallOptions = {}): Promise<T> {
     const { deadline, signal } = this.until(options);
     const data = callRequest(module, name, options, this.connection.maxMessage - 16);

@@ -75,7 +75,7 @@ export class Line {
       const call = this.client.makeUnaryRequest(path, same, same, buffer(data), metadata, { deadline }, (error, answer) => {
         this.open.delete(call);
         signal?.removeEventListener("abort", onAbort);
-        resolve(answer ?? this.failure(error, signal));
+        resolve(error ? this.failure(error, signal) : (answer ?? Buffer.alloc(0)));
       });
       this.open.add(call);
       signal?.addEventListener("abort", onAbort);
@@ -97,13 +97,13 @@ export class Line {
     });
   }
 
-  private failure(error: ServiceError | null, signal: AbortSignal | undefined): RpcFailure {
+  private failure(error: ServiceError, signal: AbortSignal | undefined): RpcFailure {
     return new RpcFailure(() => {
-      if (error?.code === status.CANCELLED) {
+      if (error.code === status.CANCELLED) {
         if (signal?.aborted) return aborted(signal, true);
         if (this.closed) return closedMidway();
       }
-      return errorFromRpc(error as ServiceError, this.decoding, this.connection.unreachable);
+      return errorFromRpc(error, this.decoding, this.connection.unreachable);
     });
   }
 

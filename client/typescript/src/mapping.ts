@@ -54,6 +54,7 @@ type Item = Uint8Array | { readonly unsent: unknown };
 /** The iterable, read a batch at a time; what it throws is kept until the results before it are handed out. */
 class Source {
   private readonly items: AsyncIterator<unknown> | Iterator<unknown>;
+  private readonly asynchronous: boolean;
   private held: Uint8Array | undefined;
   private ended = false;
   private broken = false;
@@ -68,7 +69,10 @@ class Source {
     private readonly plan: MapPlan,
     maxMessage: number,
   ) {
-    this.items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    this.asynchronous = Symbol.asyncIterator in Object(items);
+    this.items = this.asynchronous
+      ? (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      : (items as Iterable<unknown>)[Symbol.iterator]();
     this.size = new BatchSize(plan.chunk ?? MOST_CALLS, maxMessage - 64); // 64: the batch's own timeout
     this.most = plan.chunk ?? FIRST_CALLS;
   }
@@ -104,9 +108,9 @@ class Source {
   private async read(): Promise<Item | undefined> {
     let value: unknown;
     try {
-      // Waited for only if it is a promise: a turn of the microtask queue for each item would cost more than the item.
+      // Waited for only if need be: a turn of the microtask queue for each item would cost more than the item.
       const step = this.items.next();
-      const result = step instanceof Promise ? await step : (step as IteratorResult<unknown>);
+      const result = this.asynchronous ? await step : (step as IteratorResult<unknown>);
       if (result.done) {
         this.ended = true;
         return undefined;

@@ -1,6 +1,6 @@
 /** What goes out and comes in, as bytes: calls, batches of calls, health; and how long they may take. No I/O. */
 
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { type BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
 import type { Value } from "../gen/callgate/v1/value.js";
 import {
@@ -130,7 +130,7 @@ const HealthStatus: MessageType<number> = {
     let status = 0;
     while (reader.pos < reader.len) {
       const [field, wireType] = reader.tag();
-      if (field === 1 && wireType === 0) status = reader.int32();
+      if (field === 1 && wireType === WireType.Varint) status = reader.int32();
       else reader.skip(wireType, field);
     }
     return status;

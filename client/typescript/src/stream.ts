@@ -37,11 +37,9 @@ export class Stream<T = unknown> implements AsyncIterableIterator<T> {
       this.incoming = this.line.stream(FunctionServiceService.streamFunction.path, this.request, until);
     }
     const data = await this.incoming.next();
-    // `done`: closed while this waited, which is no failure.
-    if (data === undefined || (this.done as boolean)) {
-      this.done = true;
-      return { done: true, value: undefined };
-    }
+    if (data === undefined) this.done = true;
+    // Or closed while this waited, which is no failure.
+    if (data === undefined || this.isDone()) return { done: true, value: undefined };
     if (data instanceof RpcFailure) return this.fail(data);
     try {
       return { done: false, value: valueOf(data, this.line.decoding) as T };
@@ -50,6 +48,10 @@ export class Stream<T = unknown> implements AsyncIterableIterator<T> {
       this.close();
       throw error;
     }
+  }
+
+  private isDone(): boolean {
+    return this.done;
   }
 
   private fail(failure: RpcFailure): never {

@@ -26,7 +26,7 @@ interface Submitted {
   readonly signal: AbortSignal | undefined;
   readonly since: number;
   readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
   settled: boolean;
 }
 
@@ -67,7 +67,7 @@ export class Submitter {
         },
         reject: (error) => {
           leave();
-          reject(error as Error);
+          reject(error);
         },
       };
       const onAbort = (): void => {
@@ -199,6 +199,6 @@ function settle(taken: readonly Submitted[], batch: Batch, arrived: readonly num
     const outcome = batch.outcomes[index];
     if (!one || !outcome || one.settled) continue; // aborted meanwhile
     if (outcome.status === "fulfilled") one.resolve(outcome.value);
-    else one.reject(outcome.reason);
+    else one.reject(outcome.reason as Error);
   }
 }

@@ -1,78 +1,9 @@
 /** Arrays and tables: numpy's as typed arrays with a shape, Arrow's as an IPC stream. */
 
-/** The typed arrays that a tensor's elements may stand in. */
-export type TensorData =
-  | Float64Array
-  | Float32Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array;
-
-type TensorArray = new (buffer: ArrayBuffer) => TensorData;
-
-interface ElementType {
-  /** Bytes an element takes. */
-  readonly size: number;
-  /** What its elements are read as; complex numbers as two floats each, what JavaScript has no type for as bytes. */
-  readonly array: TensorArray;
-}
-
-const NAMED: ReadonlyMap<string, ElementType> = new Map<string, ElementType>([
-  ["bool", { size: 1, array: Uint8Array }],
-  ["int8", { size: 1, array: Int8Array }],
-  ["int16", { size: 2, array: Int16Array }],
-  ["int32", { size: 4, array: Int32Array }],
-  ["int64", { size: 8, array: BigInt64Array }],
-  ["uint8", { size: 1, array: Uint8Array }],
-  ["uint16", { size: 2, array: Uint16Array }],
-  ["uint32", { size: 4, array: Uint32Array }],
-  ["uint64", { size: 8, array: BigUint64Array }],
-  ["float16", { size: 2, array: Uint16Array }],
-  ["bfloat16", { size: 2, array: Uint16Array }],
-  ["float32", { size: 4, array: Float32Array }],
-  ["float64", { size: 8, array: Float64Array }],
-  ["complex64", { size: 8, array: Float32Array }],
-  ["complex128", { size: 16, array: Float64Array }],
-  ...["e3m4", "e4m3", "e4m3b11fnuz", "e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu"].map(
-    (name): [string, ElementType] => [`float8_${name}`, { size: 1, array: Uint8Array }],
-  ),
-]);
-const TIMES = /^(?:datetime64|timedelta64)(?:\[(?:[1-9][0-9]{0,8})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?$/;
-const FIXED = /^([SU])(0|[1-9][0-9]{0,8})$/;
-
-/** The dtype of a bare typed array. */
-const DTYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
-  [Float64Array, "float64"],
-  [Float32Array, "float32"],
-  [Int8Array, "int8"],
-  [Int16Array, "int16"],
-  [Int32Array, "int32"],
-  [BigInt64Array, "int64"],
-  [Uint8Array, "uint8"],
-  [Uint8ClampedArray, "uint8"],
-  [Uint16Array, "uint16"],
-  [Uint32Array, "uint32"],
-  [BigUint64Array, "uint64"],
-]);
+import { dtypeOf, elementType, type ElementType, type TensorData, x87Problem } from "./dtypes.js";
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const MOST_DIMENSIONS = 32; // numpy 1's limit
-
-/** What an element type is; undefined if there is no such dtype. */
-export function elementType(dtype: string): ElementType | undefined {
-  const named = NAMED.get(dtype);
-  if (named) return named;
-  if (dtype.length > 32) return undefined;
-  if (TIMES.test(dtype)) return { size: 8, array: BigInt64Array };
-  const fixed = FIXED.exec(dtype);
-  return fixed ? { size: Number(fixed[2]) * (fixed[1] === "U" ? 4 : 1), array: Uint8Array } : undefined;
-}
 
 /** Why a dtype, shape and size do not make a tensor; "" if they do. */
 export function tensorProblem(dtype: string, shape: readonly number[], bytes: number, scalar: boolean): string {
@@ -106,16 +37,17 @@ export class Tensor {
   constructor(
     /**
      * The elements in C order. Complex numbers take two elements each, datetime64 and timedelta64 are a BigInt64Array,
-     * float16 and bfloat16 a Uint16Array of their bits; texts (S, U) and float8 stand as bytes in a Uint8Array.
+     * float16 and bfloat16 a Uint16Array of their bits; texts (S, U), float8 and long doubles stand as bytes in a
+     * Uint8Array.
      */
     readonly data: TensorData,
     shape: readonly number[] = [data.length],
     options: { readonly dtype?: string; readonly scalar?: boolean } = {},
   ) {
-    this.dtype = options.dtype ?? DTYPES.get(data.constructor) ?? "";
+    this.dtype = options.dtype ?? dtypeOf(data);
     this.shape = [...shape];
     this.scalar = options.scalar ?? false;
-    const problem = tensorProblem(this.dtype, this.shape, data.byteLength, this.scalar);
+    const problem = tensorProblem(this.dtype, this.shape, data.byteLength, this.scalar) || x87Problem(this.dtype, this.bytes);
     if (problem) throw new RangeError(problem);
   }
 
@@ -145,38 +77,4 @@ function checkByteOrder(type: ElementType): void {
   if (!LITTLE_ENDIAN && type.array !== Uint8Array && type.array !== Int8Array) {
     throw new RangeError("tensors travel little-endian, and this machine is big-endian");
   }
-}
-
-/** What Arrow data stood for in Python. */
-export type ArrowForm =
-  | "table"
-  | "record_batch"
-  | "array"
-  | "pandas_dataframe"
-  | "polars_dataframe"
-  | "chunked_array"
-  | "pandas_series"
-  | "polars_series";
-
-/** The forms in the order of the numbers of `callgate.v1.ArrowForm`. */
-export const ARROW_FORMS: readonly (ArrowForm | "")[] = [
-  "",
-  "table",
-  "record_batch",
-  "array",
-  "pandas_dataframe",
-  "polars_dataframe",
-  "chunked_array",
-  "pandas_series",
-  "polars_series",
-];
-
-/** A table or column as an Arrow IPC stream: `tableFromIPC(stream.ipcStream)` of the package apache-arrow reads it. */
-export class ArrowStream {
-  constructor(
-    /** The IPC stream: schema, dictionaries, record batches; not compressed. */
-    readonly ipcStream: Uint8Array,
-    /** What it stands for. */
-    readonly form: ArrowForm = "table",
-  ) {}
 }

@@ -5,7 +5,9 @@
 
 import { type ListValue, type MapValue, type Record as RecordMessage, type StringMap, type Tensor as TensorMessage, Value } from "../../gen/callgate/v1/value.js";
 import { ValueDecodeError } from "../errors.js";
-import { ARROW_FORMS, ArrowStream, elementType, Tensor, tensorProblem } from "./arrays.js";
+import { Tensor, tensorProblem } from "./arrays.js";
+import { ARROW_FORMS, ArrowStream } from "./arrow.js";
+import { elementType } from "./dtypes.js";
 import { FrozenSet, PythonRecord, RECORD_FORMS, Tuple } from "./containers.js";
 import { identity } from "./identity.js";
 import { bytesToBigInt, integer } from "./integers.js";

@@ -4,10 +4,12 @@
  *     encode ─▶ one (by typeof) ─▶ object (by class) ─▶ list, dict, … ─▶ one …
  */
 
-import { NullValue, Value } from "../../gen/callgate/v1/value.js";
+import { type ArrowForm, NullValue, type RecordForm, Value } from "../../gen/callgate/v1/value.js";
 import { ValueFormError } from "../errors.js";
-import { ARROW_FORMS, ArrowStream, Tensor, type TensorData } from "./arrays.js";
+import { Tensor } from "./arrays.js";
+import { ARROW_FORMS, ArrowStream } from "./arrow.js";
 import { FrozenSet, PythonRecord, RECORD_FORMS, Tuple } from "./containers.js";
+import type { TensorData } from "./dtypes.js";
 import { bigIntBytes } from "./integers.js";
 import { at, Budget, DEFAULT_LIMITS, type Limits, Misfit, NESTING_STRIDE, shortKey } from "./limits.js";
 import { Complex, Decimal, Float, Uuid } from "./scalars.js";
@@ -297,7 +299,9 @@ function record(value: PythonRecord, budget: Budget, depth: number): Value {
     throw at(error, step, value);
   }
   if (!value.typeName.isWellFormed()) throw new Misfit("a type's name has lone surrogates");
-  const message = { typeName: value.typeName, form: RECORD_FORMS.indexOf(value.form), fields };
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the table is in the order of the numbers
+  const form = RECORD_FORMS.indexOf(value.form) as RecordForm;
+  const message = { typeName: value.typeName, form, fields };
   return nested({ kind: { $case: "recordValue", value: message } }, depth);
 }
 
@@ -309,6 +313,7 @@ function tensor(value: Tensor, budget: Budget): Value {
 
 function arrow(value: ArrowStream, budget: Budget): Value {
   budget.spend(value.ipcStream.length);
-  const form = Math.max(0, ARROW_FORMS.indexOf(value.form));
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the table is in the order of the numbers
+  const form = Math.max(0, ARROW_FORMS.indexOf(value.form)) as ArrowForm;
   return { kind: { $case: "arrowValue", value: { ipcStream: value.ipcStream, form } } };
 }

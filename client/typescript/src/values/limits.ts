@@ -86,5 +86,5 @@ export function shortKey(key: unknown): string {
   if (typeof key === "number") return String(key);
   if (typeof key === "boolean") return key ? "True" : "False";
   if (key === null) return "None";
-  return `<${typeof key === "object" ? (key?.constructor.name ?? "object") : typeof key}>`;
+  return `<${typeof key === "object" ? key.constructor.name : typeof key}>`;
 }

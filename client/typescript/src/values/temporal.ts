@@ -137,7 +137,7 @@ export class TimeOfDay {
     /** 0 to 999,999. */
     readonly microsecond = 0,
     /** Undefined for a naive time. */
-    readonly zone: TimeZone | undefined = undefined,
+    readonly zone?: TimeZone,
     /** True for the second of two equal wall-clock times (PEP 495). */
     readonly fold = false,
   ) {
