@@ -158,12 +158,10 @@ final class Failures {
         Status.Code.CANCELLED, "", "the thread was interrupted while the call waited in this client; it never started");
   }
 
-  /** A call whose Gate was closed. */
-  static GateException closedMidway() {
+  /** A call that this side ended. */
+  static GateException cancelledMidway(String why) {
     return new GateException(
-        Status.Code.CANCELLED,
-        "",
-        "this Gate was closed while the call was on its way; the function may have run");
+        Status.Code.CANCELLED, "", why + " while the call was on its way; the function may have run");
   }
 
   /** A call that the server left without an answer. */

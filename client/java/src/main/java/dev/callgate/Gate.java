@@ -385,8 +385,13 @@ public final class Gate implements AutoCloseable {
     CallgateException failure = Failures.of(error, connection);
     boolean ours = failure instanceof GateException gate && gate.reason().isEmpty();
     Status.Code code = error.getStatus().getCode();
-    boolean ended = code == Status.Code.UNAVAILABLE || code == Status.Code.CANCELLED;
-    return closed && ours && ended ? Failures.closedMidway() : failure;
+    if (ours && closed && (code == Status.Code.UNAVAILABLE || code == Status.Code.CANCELLED)) {
+      return Failures.cancelledMidway("this Gate was closed");
+    }
+    if (ours && code == Status.Code.CANCELLED && Thread.currentThread().isInterrupted()) {
+      return Failures.cancelledMidway("the thread was interrupted");
+    }
+    return failure;
   }
 
   private void checkUsable() {

@@ -1,5 +1,6 @@
 package dev.callgate.values;
 
+import com.google.protobuf.ByteString;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -14,6 +15,10 @@ final class ElementTypes {
   private static final Pattern TIMES =
       Pattern.compile("(?:datetime64|timedelta64)(?:\\[(?:[1-9][0-9]{0,8})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\\])?");
   private static final Pattern FIXED = Pattern.compile("([SU])(0|[1-9][0-9]{0,8})");
+
+  /** Bytes of a long double by its format, which is the machine's: docs/adr/0009-long-doubles.md. */
+  private static final Map<String, Integer> LONG_DOUBLES = Map.of("x87", 10, "binary128", 16, "double-double", 16);
+
   private static final Map<String, Integer> SIZES = new HashMap<>();
 
   static {
@@ -30,6 +35,11 @@ final class ElementTypes {
       SIZES.put(name, 8);
     }
     SIZES.put("complex128", 16);
+    LONG_DOUBLES.forEach(
+        (format, size) -> {
+          SIZES.put("longdouble[" + format + "]", size);
+          SIZES.put("clongdouble[" + format + "]", 2 * size);
+        });
     for (String name : "e3m4 e4m3 e4m3b11fnuz e4m3fn e4m3fnuz e5m2 e5m2fnuz e8m0fnu".split(" ")) {
       SIZES.put("float8_" + name, 1);
     }
@@ -54,7 +64,7 @@ final class ElementTypes {
   }
 
   /** What is wrong with a tensor; null if nothing is. */
-  static String problem(String dtype, long[] shape, int bytes, boolean scalar) {
+  static String problem(String dtype, long[] shape, ByteString data, boolean scalar) {
     long size = size(dtype);
     if (size < 0) {
       return "a tensor has an unknown dtype: " + Problem.shown(dtype);
@@ -72,14 +82,26 @@ final class ElementTypes {
         return "a tensor of elements without width has too many of them";
       }
       long wanted = Math.multiplyExact(count, size);
-      if (wanted == bytes) {
-        return null;
+      if (wanted == data.size()) {
+        return dtype.endsWith("longdouble[x87]") ? x87Problem(data) : null;
       }
       takes = Long.toString(wanted);
     } catch (ArithmeticException overflow) {
       takes = "more than 2**63";
     }
-    return "a tensor of shape " + shown(shape) + " and dtype " + dtype + " takes " + takes + " bytes, and has " + bytes;
+    return "a tensor of shape " + shown(shape) + " and dtype " + dtype + " takes " + takes + " bytes, and has " + data.size();
+  }
+
+  /** The format writes the significand's leading bit out: it must be 0 if the exponent is 0, and 1 if not. */
+  private static String x87Problem(ByteString data) {
+    for (int at = 0; at < data.size(); at += 10) {
+      boolean leading = data.byteAt(at + 7) < 0;
+      boolean exponent = data.byteAt(at + 8) != 0 || (data.byteAt(at + 9) & 0x7F) != 0;
+      if (leading != exponent) {
+        return "a long double at byte " + at + " is no number of the x87 format: its leading bit contradicts its exponent";
+      }
+    }
+    return null;
   }
 
   private static long count(long[] shape) {
@@ -90,6 +112,7 @@ final class ElementTypes {
   }
 
   private static String shown(long[] shape) {
-    return Problem.shown((Object) Arrays.toString(shape)).replace("'", "");
+    String text = Arrays.toString(shape);
+    return text.length() <= 80 ? text : text.substring(0, 79) + "…";
   }
 }

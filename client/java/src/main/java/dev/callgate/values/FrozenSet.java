@@ -12,7 +12,11 @@ import java.util.Set;
  * @param items the elements; copied
  */
 public record FrozenSet(Set<Object> items) implements Iterable<Object> {
-  /** Copies the elements. */
+  /**
+   * Copies the elements.
+   *
+   * @param items the elements
+   */
   public FrozenSet {
     items = Collections.unmodifiableSet(new LinkedHashSet<>(items));
   }

@@ -17,7 +17,13 @@ import java.util.Optional;
  * @param zone the zone; null for a naive datetime
  */
 public record PythonDateTime(LocalDateTime local, boolean fold, PythonZone zone) {
-  /** Checks that there are a day and a time of day. */
+  /**
+   * Checks that there are a day and a time of day.
+   *
+   * @param local the day and time of day
+   * @param fold whether it is the second of two
+   * @param zone the zone, or null
+   */
   public PythonDateTime {
     Objects.requireNonNull(local, "local");
   }

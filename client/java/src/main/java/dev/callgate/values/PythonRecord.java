@@ -29,7 +29,13 @@ public record PythonRecord(String typeName, Form form, Map<String, Object> field
     ATTRS
   }
 
-  /** Copies the fields. */
+  /**
+   * Copies the fields.
+   *
+   * @param typeName the type
+   * @param form which idiom it is
+   * @param fields the fields
+   */
   public PythonRecord {
     fields = Collections.unmodifiableMap(new LinkedHashMap<>(fields));
   }

@@ -12,7 +12,13 @@ import java.util.Objects;
  * @param zone the zone; null for a naive time
  */
 public record PythonTime(LocalTime local, boolean fold, PythonZone zone) {
-  /** Checks that there is a time of day. */
+  /**
+   * Checks that there is a time of day.
+   *
+   * @param local the time of day
+   * @param fold whether it is the second of two
+   * @param zone the zone, or null
+   */
   public PythonTime {
     Objects.requireNonNull(local, "local");
   }

@@ -14,6 +14,9 @@ public record PythonZone(Duration utcOffset, String key, String name) {
   /**
    * Checks that it is one of the two.
    *
+   * @param utcOffset the offset, or null
+   * @param key the zone's key, or empty
+   * @param name the offset's name, or empty
    * @throws IllegalArgumentException if it has neither an offset nor a key
    */
   public PythonZone {

@@ -18,6 +18,7 @@ public record SpecialDecimal(String text) {
   /**
    * Checks the notation.
    *
+   * @param text the number
    * @throws IllegalArgumentException if the text is no decimal number
    */
   public SpecialDecimal {

@@ -19,7 +19,8 @@ public final class Tensor {
   /**
    * Makes a tensor.
    *
-   * @param dtype the element type by numpy's name: "float64", "int8", "bool", "datetime64[ns]", "S5", "U3"
+   * @param dtype the element type by numpy's name: "float64", "int8", "bool", "datetime64[ns]", "S5", "U3"; a long double's
+   *     names its format: "longdouble[x87]"
    * @param shape the size of each dimension; empty for a 0-d array or a scalar
    * @param data the elements in C order, little-endian, without padding
    * @param scalar whether it is a numpy scalar, which is not a 0-d array
@@ -30,7 +31,7 @@ public final class Tensor {
     this.shape = shape.clone();
     this.data = data;
     this.scalar = scalar;
-    String problem = ElementTypes.problem(dtype, this.shape, data.size(), scalar);
+    String problem = ElementTypes.problem(dtype, this.shape, data, scalar);
     if (problem != null) {
       throw new IllegalArgumentException(problem);
     }

@@ -12,7 +12,11 @@ import java.util.List;
  * @param items the items, in order; copied, and may be null
  */
 public record Tuple(List<Object> items) implements Iterable<Object> {
-  /** Copies the items. */
+  /**
+   * Copies the items.
+   *
+   * @param items the items
+   */
   public Tuple {
     items = Collections.unmodifiableList(new ArrayList<>(items));
   }
