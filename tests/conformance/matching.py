@@ -25,6 +25,9 @@ class Wire:
 
     data: bytes
 
+    def __repr__(self) -> str:
+        return f"!hex {_cut(self.data.hex(), 120)}"
+
 
 @dataclass(frozen=True)
 class Matches:

@@ -1,4 +1,4 @@
-"""What people read: a table of languages × files, and every failure with its case's why."""
+"""What people read: a table of files × languages, and every failure with its case's why."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LanguageReport:
 
 def told(reports: Sequence[LanguageReport], width: int = 120, *, colour: bool = False) -> str:
     """All of it as text."""
-    console = Console(file=io.StringIO(), width=width, force_terminal=colour, highlight=False)
+    console = Console(file=io.StringIO(), width=width, force_terminal=colour, highlight=False, emoji=False)
     groups = list(dict.fromkeys(outcome.case.group for report in reports for outcome in report.outcomes))
     if groups:
         console.print(_table(reports, groups))
@@ -56,14 +56,14 @@ def told(reports: Sequence[LanguageReport], width: int = 120, *, colour: bool = 
 
 
 def _table(reports: Sequence[LanguageReport], groups: Iterable[str]) -> Table:
-    table = Table("language", *groups, "seconds", title="cases passed / played", title_justify="left")
-    for report in reports:
-        if report.missing:
-            continue
-        cells = []
-        for group in groups:
-            cells.append(_cell(report, [one for one in report.outcomes if one.case.group == group]))
-        table.add_row(report.language, *cells, f"{sum(one.seconds for one in report.outcomes):.1f}")
+    played = [report for report in reports if not report.missing]
+    table = Table("cases", *(report.language for report in played), title="passed / played", title_justify="left")
+    for group in groups:
+        cells = (_cell(report, [one for one in report.outcomes if one.case.group == group]) for report in played)
+        table.add_row(group, *cells)
+    table.add_section()
+    table.add_row("all", *(_cell(report, report.outcomes) for report in played))
+    table.add_row("seconds", *(f"{sum(one.seconds for one in report.outcomes):.1f}" for report in played))
     return table
 
 
