@@ -58,7 +58,8 @@ def encoder_for(kind: type) -> Any:
     return None
 
 
-#: Names of dtypes by their scalar types, once found: `dtype.name` is Python code, and took half of a small array's time.
+#: Names of dtypes by their scalar types, once found: `dtype.name` is Python code, and took half of a small array's
+#: time.
 _found: dict[type, str] = {}
 
 
