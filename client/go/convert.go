@@ -43,7 +43,7 @@ func assign(into reflect.Value, value any) *ConversionError {
 		}
 		return mismatch(value, kind)
 	}
-	if reflect.TypeOf(value).AssignableTo(kind) && kind.Kind() != reflect.Pointer {
+	if own := reflect.TypeOf(value); own == kind || (kind.Kind() == reflect.Interface && own.Implements(kind)) {
 		into.Set(reflect.ValueOf(value))
 		return nil
 	}
@@ -102,7 +102,7 @@ func assign(into reflect.Value, value any) *ConversionError {
 }
 
 func mismatch(value any, kind reflect.Type) *ConversionError {
-	return conversionError("%s is a %s, and a %s is wanted", shown(value), pythonName(value), kind)
+	return conversionError("%s is of type %s, and %s is wanted", shown(value), pythonName(value), kind)
 }
 
 // shown is a value of one piece as Python writes it; of others only what they are.
@@ -113,7 +113,7 @@ func shown(value any) string {
 	case Decimal, Date, TimeOfDay, DateTime, TimeDelta, UUID:
 		return cut(fmt.Sprint(value), 40)
 	}
-	return "this"
+	return "this value"
 }
 
 // isOwnText tells this package's string types, which are no str.
@@ -142,7 +142,7 @@ func assignSpecial(into reflect.Value, value any) (done bool, err *ConversionErr
 		}
 		span, fits := v.Duration()
 		if !fits {
-			return true, conversionError("%s is beyond what a time.Duration holds", v)
+			return true, conversionError("%s is beyond what time.Duration holds", v)
 		}
 		into.SetInt(int64(span))
 		return true, nil
@@ -196,9 +196,9 @@ func assignInt(into reflect.Value, value any) *ConversionError {
 			into.SetInt(v)
 			return nil
 		}
-		return conversionError("%d is beyond what an %s holds", v, into.Type())
+		return conversionError("%d is beyond what %s holds", v, into.Type())
 	case *big.Int:
-		return conversionError("%s is beyond what an %s holds", shortKey(v), into.Type())
+		return conversionError("%s is beyond what %s holds", shortKey(v), into.Type())
 	}
 	return mismatch(value, into.Type())
 }
@@ -210,13 +210,13 @@ func assignUint(into reflect.Value, value any) *ConversionError {
 			into.SetUint(uint64(v))
 			return nil
 		}
-		return conversionError("%d is beyond what an %s holds", v, into.Type())
+		return conversionError("%d is beyond what %s holds", v, into.Type())
 	case *big.Int:
 		if v.IsUint64() && !into.OverflowUint(v.Uint64()) {
 			into.SetUint(v.Uint64())
 			return nil
 		}
-		return conversionError("%s is beyond what an %s holds", shortKey(v), into.Type())
+		return conversionError("%s is beyond what %s holds", shortKey(v), into.Type())
 	}
 	return mismatch(value, into.Type())
 }
@@ -225,13 +225,14 @@ func assignFloat(into reflect.Value, value any) *ConversionError {
 	switch v := value.(type) {
 	case float64:
 		if into.OverflowFloat(v) && !math.IsInf(v, 0) {
-			return conversionError("%g is beyond what a %s holds", v, into.Type())
+			return conversionError("%g is beyond what %s holds", v, into.Type())
 		}
 		into.SetFloat(v)
 		return nil
 	case int64:
-		if math.Abs(float64(v)) <= 1<<53 || int64(float64(v)) == v {
-			into.SetFloat(float64(v))
+		// Beyond 2**53 only some ints are floats; and 2**63 - 1 rounds up to what no int64 holds.
+		if f := float64(v); f < 1<<63 && int64(f) == v && (into.Kind() != reflect.Float32 || float64(float32(f)) == f) {
+			into.SetFloat(f)
 			return nil
 		}
 		return conversionError("no %s is equal to %d", into.Type(), v)

@@ -2,6 +2,7 @@ package callgate
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"reflect"
 	"strconv"
@@ -27,8 +28,14 @@ func shortKey(key any) string {
 		return shortText(k)
 	case []byte:
 		return "b" + shortText(string(k))
-	case int64, int, float64:
+	case int64, int:
 		return fmt.Sprint(k)
+	case float64:
+		text := strconv.FormatFloat(k, 'g', -1, 64)
+		if k == math.Trunc(k) && !strings.ContainsAny(text, "eIN") {
+			text += ".0"
+		}
+		return text
 	case *big.Int:
 		if k != nil && k.BitLen() <= 256 {
 			return cut(k.String(), 40)

@@ -13,14 +13,17 @@ import (
 // encodeReflected encodes what the encoder's table does not have: named types, pointers, slices, maps and structs.
 func encodeReflected(value any, b *budget, depth int) (*pb.Value, *ValueFormError) {
 	v := reflect.ValueOf(value)
-	for hops := 0; v.Kind() == reflect.Pointer; hops++ {
+	for hops := 0; v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface; hops++ {
 		if v.IsNil() {
 			return encodeOne(nil, b, depth)
 		}
 		if hops == mostDepth { // a pointer to itself, mostly
 			return nil, formError("more than %d pointers to pointers", mostDepth)
 		}
-		if v = v.Elem(); v.Kind() != reflect.Pointer {
+		if v = v.Elem(); v.Kind() != reflect.Pointer && v.Kind() != reflect.Interface {
+			return encodeOne(v.Interface(), b, depth)
+		}
+		if v.Kind() == reflect.Pointer && v.Type() == reflect.TypeFor[*big.Int]() {
 			return encodeOne(v.Interface(), b, depth)
 		}
 	}
