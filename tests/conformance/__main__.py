@@ -14,6 +14,9 @@ from tests.conformance.report import LanguageReport, told
 from tests.conformance.runner import LANGUAGES, Language, Runner, RunnerFault
 from tests.conformance.servers import Servers
 
+#: So many cases in a row that broke the runner are enough to know that it is broken itself.
+_HOPELESS = 5
+
 _HELP = """\
 examples:
   python -m tests.conformance                              every case in every language that is built
@@ -148,6 +151,9 @@ def _run_language(language: Language, cases: Sequence[Case], servers: Servers, *
         if verbose:
             print(f"{language.name} · {case.group} · {case.name}", file=sys.stderr, flush=True)
         report.outcomes.append(player.play(case))
+        if len(report.outcomes) >= _HOPELESS and all(one.broke for one in report.outcomes[-_HOPELESS:]):
+            report.problems.append(f"the last {_HOPELESS} cases all broke the runner; the rest was not played")
+            return report
     problem = player.close()
     if problem:
         report.problems.append(problem)

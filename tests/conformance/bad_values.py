@@ -182,6 +182,18 @@ CASES: tuple[tuple[str, str, pb.Value | bytes, str], ...] = (
     ("a tensor scalar with a shape", "a scalar has none", _tensor("float32", [1], b"\0" * 4, scalar=True), ""),
     ("a record with a field twice", "which of the two would count?", _record(("id", _ONE), ("id", _A)), ""),
     ("a record with a field without a value", "the message says which", _record(("id", pb.Value())), r"\.id|\['id'\]"),
+    (
+        "a list whose bytes end too early",
+        "71 bytes are announced and one comes: half a list must not become a whole one",
+        b"\x4a\x47\x00",
+        "",
+    ),
+    (
+        "a string whose bytes end too early",
+        "five bytes are announced and two come",
+        b"\x32\x05ab",
+        "",
+    ),
 )
 
 

@@ -55,6 +55,8 @@ _VERBS: Mapping[str, set[str]] = {
     "list": {"functions", "exactly", "failure"},
     "describe": {"function", "failure"},
     "decode": {"value", "refused"},
+    "random_values": {"seed"},
+    "damaged_values": {"seed"},
     "reach": _CALL | _ENDS | {"connection"},
     "call_until": _CALL | {"value"},
     "kill_during": _CALL | {"started", "failure"},

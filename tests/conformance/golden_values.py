@@ -101,6 +101,7 @@ CASES: tuple[tuple[str, str, Any], ...] = (
     ("dict with tuple keys", "entries: any hashable key", {(1, "x"): None}),
     ("dict with mixed keys", "one key that is no str: entries for all", {"a": 1, 2: 2}),
     ("complex", "", 1.5 - 2j),
+    ("complex with minus zero", "a zero with a sign is set: no library may leave it out", complex(1.5, -0.0)),
     ("decimal", "the trailing zero is part of it", Decimal("1.50")),
     ("decimal minus zero with an exponent", "", Decimal("-0E+3")),
     ("decimal signalling NaN", "with its payload", Decimal("sNaN12")),

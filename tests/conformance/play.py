@@ -10,10 +10,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 import callgate
+from callgate.v1 import value_pb2
+from callgate.values import decode
 from tests.conformance.cases import Address, Case, CaseError, Event, Step
 from tests.conformance.fake_server import FakeServer
 from tests.conformance.matching import Wire, differences, hex_of, shown, value_differences
+from tests.conformance.random_values import damaged, random_values
 from tests.conformance.runner import Runner, RunnerFault
 from tests.conformance.servers import RunningServer, Servers
 
@@ -45,12 +50,14 @@ class Outcome:
         case: the case.
         problems: what was wrong, in sentences; none if it passed.
         unsupported: why the language does not offer what the case needs; "" if it does.
+        broke: whether the runner died of it, or gave no answer.
         seconds: how long it took.
     """
 
     case: Case
     problems: list[str] = field(default_factory=list)
     unsupported: str = ""
+    broke: bool = False
     seconds: float = 0.0
 
     @property
@@ -137,6 +144,7 @@ class Player:
                         break
         except RunnerFault as fault:
             outcome.problems.append(str(fault))
+            outcome.broke = self._runner is None or not self._runner.alive
         except _Unsupported as why:
             outcome.unsupported = str(why)
         except (callgate.CallgateError, RuntimeError, TimeoutError) as error:  # of the driver's own connection
@@ -320,6 +328,22 @@ class _Play:
         else:
             yield from differences(options["refused"] or {}, answer["failure"], "failure")
 
+    def do_random_values(self, count: int, options: Mapping[str, Any]) -> Iterator[str]:
+        """Values from a seed come back as they are."""
+        for data in random_values(options["seed"], count):
+            answer = self._player.runner.ask("value", value=data.hex())
+            yield from (f"{problem}; of {data.hex()}" for problem in _ended({"value": Wire(data)}, answer))
+
+    def do_damaged_values(self, count: int, options: Mapping[str, Any]) -> Iterator[str]:
+        """Damaged values are refused, or are other values; where both Python and the client read one, it is the same."""
+        for data in damaged(options["seed"], count):
+            answer = self._player.runner.ask("value", value=data.hex())
+            mine = _reading(data)
+            if "value" in answer and mine is not None:
+                yield from (f"{problem}; of {data.hex()}" for problem in _ended({"value": mine}, answer))
+            elif "value" not in answer and "class" not in answer.get("failure", {}):
+                yield f"neither a value nor a failure for {data.hex()}: {str(answer)[:300]}"
+
     def do_concurrent(self, callers: int, options: Mapping[str, Any]) -> Iterator[str]:
         yield from self._many("concurrent", callers, options)
 
@@ -395,6 +419,14 @@ class _Play:
         assert isinstance(self._server, FakeServer)
         for method, count in expected.items():
             yield from differences(count, self._server.attempts[method], f"requests of {method}")
+
+
+def _reading(data: bytes) -> Wire | None:
+    """What Python makes of bytes, encoded again; None if it refuses them."""
+    try:
+        return Wire(bytes.fromhex(hex_of(decode(value_pb2.Value.FromString(data)))))
+    except (DecodeError, callgate.CallgateError):
+        return None
 
 
 def _named(function: str) -> dict[str, str]:

@@ -14,6 +14,9 @@ from tests.conformance.play import Outcome
 
 __all__ = ["LanguageReport", "told"]
 
+#: Of one case: more problems, and longer ones, teach nothing.
+_MOST, _CHARS = 6, 1500
+
 
 @dataclass
 class LanguageReport:
@@ -97,10 +100,10 @@ def _print_details(console: Console, report: LanguageReport) -> None:
         elif outcome.problems:
             say(Text(f"FAILED {name}", "bold red"))
             say(Text(f"  why it matters: {case.why}"))
-            for problem in outcome.problems[:12]:
-                say(Text(f"  {problem}"))
-            if len(outcome.problems) > 12:
-                say(Text(f"  … and {len(outcome.problems) - 12} more"))
+            for problem in outcome.problems[:_MOST]:
+                say(Text(f"  {problem if len(problem) <= _CHARS else problem[:_CHARS] + '…'}"))
+            if len(outcome.problems) > _MOST:
+                say(Text(f"  … and {len(outcome.problems) - _MOST} more"))
         elif outcome.unsupported:
             say(Text(f"UNSUPPORTED {name}: {outcome.unsupported}", "yellow"))
         elif gap:
