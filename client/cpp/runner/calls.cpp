@@ -110,9 +110,8 @@ Json batch(Opened& opened, const Json& request) {
   }
   try {
     Json results = Json::array();
-    for (const auto& outcome :
-         opened.gate.batch(calls, {.timeout = seconds_of(request, "timeout"),
-                                   .call_timeout = seconds_of(request, "call_timeout")})) {
+    for (const auto& outcome : opened.gate.batch(
+             calls, {.timeout = seconds_of(request, "timeout"), .call_timeout = seconds_of(request, "call_timeout")})) {
       try {
         results.push_back({{"value", hex_of(outcome.value())}});
       } catch (const callgate::Error& error) {

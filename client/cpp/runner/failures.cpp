@@ -72,9 +72,9 @@ Json failure_of(const callgate::Error& error) {
   std::string name = "Error";
   if (dynamic_cast<const callgate::ValueFormError*>(&error) != nullptr) name = "ValueFormError";
   if (dynamic_cast<const callgate::ValueDecodeError*>(&error) != nullptr) name = "ValueDecodeError";
-  return {{"class", name},           {"raised", false},     {"code", ""},        {"reason", ""},
-          {"message", error.what()}, {"metadata", Json::object()},      {"retry_after", nullptr}, {"call_id", ""},
-          {"exception", nullptr}};
+  return {{"class", name},          {"raised", false},         {"code", ""},
+          {"reason", ""},           {"message", error.what()}, {"metadata", Json::object()},
+          {"retry_after", nullptr}, {"call_id", ""},           {"exception", nullptr}};
 }
 
 }  // namespace runner

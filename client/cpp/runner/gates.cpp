@@ -11,7 +11,8 @@ Json connect(Gates& gates, const Json& request) {
   if (auto file = optional<std::string>(request, "tls_key")) options.key = callgate::Pem(*file);
   options.token = optional<std::string>(request, "token").value_or("");
   const auto target = request.at("target").get<std::string>();
-  gates.insert_or_assign(request.at("gate").get<std::string>(), Opened{callgate::Gate(target, options), target, options});
+  gates.insert_or_assign(request.at("gate").get<std::string>(),
+                         Opened{callgate::Gate(target, options), target, options});
   return {{"connected", true}};
 }
 

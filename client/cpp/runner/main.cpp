@@ -31,8 +31,8 @@ Json answer(runner::Gates& gates, const Json& request) {
   if (op == "shared") return {{"unsupported", "the C++ client has batches, and none that callers share by themselves"}};
   using Handler = Json (*)(runner::Opened&, const Json&);
   static const std::map<std::string, Handler> handlers{
-      {"call", runner::call},         {"stream", runner::stream},         {"batch", runner::batch},
-      {"list", runner::list},         {"describe", runner::describe},     {"concurrent", runner::concurrent},
+      {"call", runner::call},  {"stream", runner::stream},     {"batch", runner::batch},
+      {"list", runner::list},  {"describe", runner::describe}, {"concurrent", runner::concurrent},
       {"bench", runner::bench}};
   const auto found = handlers.find(op);
   if (found == handlers.end()) return {{"fault", "unknown op " + op}};

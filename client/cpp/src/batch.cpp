@@ -48,7 +48,8 @@ void set_call_timeout(v1::BatchCallFunctionsRequest& request, Seconds timeout) {
   if (!(timeout.count() >= 0)) throw std::invalid_argument("a call_timeout is 0 or more seconds");
   constexpr Seconds forever = std::chrono::hours(100 * 365 * 24);  // as Connection::deadline has it
   if (timeout >= forever) return;
-  const auto span = std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(timeout), std::chrono::nanoseconds(1));
+  const auto span =
+      std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(timeout), std::chrono::nanoseconds(1));
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);
   request.mutable_call_timeout()->set_seconds(seconds.count());
   request.mutable_call_timeout()->set_nanos(static_cast<std::int32_t>((span - seconds).count()));

@@ -113,8 +113,8 @@ std::shared_ptr<grpc::ChannelCredentials> credentials(const Options& options) {
 
 std::string checked_target(std::string target) {
   // gRPC's own naming schemes, passed through: https://github.com/grpc/grpc/blob/master/doc/naming.md
-  constexpr std::array<std::string_view, 7> schemes{"unix:", "unix-abstract:", "vsock:", "dns:",
-                                                    "ipv4:", "ipv6:",          "xds:"};
+  constexpr std::array<std::string_view, 7> schemes{
+      "unix:", "unix-abstract:", "vsock:", "dns:", "ipv4:", "ipv6:", "xds:"};
   if (target.empty()) target = from_environment("CALLGATE_SERVER");
   if (target.empty()) target = "127.0.0.1:50051";
   const std::string_view text = target;

@@ -62,8 +62,8 @@ std::optional<GateFailure> refused_by_size(std::string_view message, std::int64_
   return here ? too_large("RESPONSE_TOO_LARGE",
                           "the answer is " + large + " bytes; this client takes at most " + most + " (max_message)",
                           large, most)
-              : too_large("REQUEST_TOO_LARGE",
-                          "the request is " + large + " bytes; the server takes at most " + most, large, most);
+              : too_large("REQUEST_TOO_LARGE", "the request is " + large + " bytes; the server takes at most " + most,
+                          large, most);
 }
 
 void check_name(std::string_view name, std::string_view what, std::string_view at) {
@@ -86,7 +86,8 @@ Connection::Connection(std::string target, const Options& options)
 }
 
 std::optional<Instant> Connection::deadline(const std::optional<Seconds>& timeout) const {
-  constexpr Seconds forever = std::chrono::hours(100 * 365 * 24);  // beyond, gRPC's 64-bit nanoseconds might wrap around
+  constexpr Seconds forever =
+      std::chrono::hours(100 * 365 * 24);  // beyond, gRPC's 64-bit nanoseconds might wrap around
   const std::optional<Seconds>& wanted = timeout ? timeout : timeout_;
   if (!wanted) return std::nullopt;
   if (!(wanted->count() >= 0)) {  // catches NaN as well
@@ -130,9 +131,8 @@ std::exception_ptr Connection::error_of(const grpc::Status& status, const grpc::
   if (!details.empty() && rich.ParseFromString(details) && rich.code() == static_cast<int>(status.error_code())) {
     return error_from_status(rich, call_id);
   }
-  GateFailure failure{.code = code_of(static_cast<int>(status.error_code())),
-                      .message = status.error_message(),
-                      .call_id = call_id};
+  GateFailure failure{
+      .code = code_of(static_cast<int>(status.error_code())), .message = status.error_message(), .call_id = call_id};
   constexpr std::string_view unreachable = "failed to connect to all addresses; last error: ";
   if (failure.code == Code::deadline_exceeded) {
     failure.message = "the deadline passed before an answer came";
@@ -160,7 +160,8 @@ Rpc::Rpc(const Connection& connection, const std::optional<Instant>& deadline, c
   if (connection.closing().stop_requested()) throw closed();
   if (stop.stop_requested()) throw cancelled_unsent();
   if (deadline) {
-    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(*deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(*deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) throw no_time();
     // The monotonic clock: a step of the wall clock must not move a deadline.
     context_.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(left.count(), GPR_TIMESPAN)));
@@ -170,8 +171,8 @@ Rpc::Rpc(const Connection& connection, const std::optional<Instant>& deadline, c
   on_close_.emplace(connection.closing(), Cancel{context_});
 }
 
-void fill_request(v1::CallFunctionRequest& request, std::string_view module, std::string_view function, const Args& args,
-                  const Kwargs& kwargs, std::string_view at) {
+void fill_request(v1::CallFunctionRequest& request, std::string_view module, std::string_view function,
+                  const Args& args, const Kwargs& kwargs, std::string_view at) {
   check_name(module, "module", at);
   check_name(function, "function", at);
   request.set_module(module.data(), module.size());

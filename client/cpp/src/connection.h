@@ -77,7 +77,8 @@ class Place {
   Connection& connection_;
 };
 
-/// One RPC's context: has the deadline and the metadata, and is cancelled when its caller says so or the Gate is closed.
+/// One RPC's context: has the deadline and the metadata, and is cancelled when its caller says so or the Gate is
+/// closed.
 class Rpc {
  public:
   /// @throws GateError if there is no time left, or the call is cancelled or the Gate closed already.
@@ -100,7 +101,7 @@ class Rpc {
 
 /// A call's request. `at` is put before the paths of its errors.
 /// @throws ValueFormError if an argument, or a name, cannot be sent.
-void fill_request(v1::CallFunctionRequest& request, std::string_view module, std::string_view function, const Args& args,
-                  const Kwargs& kwargs, std::string_view at = {});
+void fill_request(v1::CallFunctionRequest& request, std::string_view module, std::string_view function,
+                  const Args& args, const Kwargs& kwargs, std::string_view at = {});
 
 }  // namespace callgate::internal

@@ -24,7 +24,8 @@ std::vector<std::size_t> sorted_places(const Items& items, KeyOf key_of) {
   }
   std::vector<std::size_t> places(items.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
-  std::sort(places.begin(), places.end(), [&](std::size_t left, std::size_t right) { return keys[left] < keys[right]; });
+  std::sort(places.begin(), places.end(),
+            [&](std::size_t left, std::size_t right) { return keys[left] < keys[right]; });
   return places;
 }
 
@@ -64,7 +65,8 @@ Dict::Dict(std::vector<Entry> made_of) : entries(std::move(made_of)) {}
 std::size_t Dict::size() const { return entries.size(); }
 
 const Value* Dict::find(const Value& key) const {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.first == key; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.first == key; });
   return found == entries.end() ? nullptr : &found->second;
 }
 
@@ -83,7 +85,8 @@ Record::Record(std::string type, std::vector<Field> made_of, RecordForm idiom)
     : type_name(std::move(type)), fields(std::move(made_of)), form(idiom) {}
 
 const Value* Record::find(std::string_view name) const {
-  const auto found = std::find_if(fields.begin(), fields.end(), [&](const Field& field) { return field.first == name; });
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& field) { return field.first == name; });
   return found == fields.end() ? nullptr : &found->second;
 }
 

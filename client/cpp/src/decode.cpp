@@ -139,8 +139,10 @@ class Decoder {
   }
 
   Value tensor(v1::Tensor& from) const {
-    Tensor made{std::move(*from.mutable_dtype()), {from.shape().begin(), from.shape().end()},
-                std::move(*from.mutable_data()), from.scalar()};
+    Tensor made{std::move(*from.mutable_dtype()),
+                {from.shape().begin(), from.shape().end()},
+                std::move(*from.mutable_data()),
+                from.scalar()};
     require(tensor_problem(made, budget_.elements()));
     return made;
   }
@@ -161,8 +163,8 @@ class Decoder {
     List items;
     items.reserve(static_cast<std::size_t>(from.values_size()));
     for (v1::Value& value : *from.mutable_values()) {
-      items.push_back(located([&] { return "[" + std::to_string(items.size()) + "]"; },
-                              [&] { return one(value, depth); }));
+      items.push_back(
+          located([&] { return "[" + std::to_string(items.size()) + "]"; }, [&] { return one(value, depth); }));
     }
     return items;
   }
@@ -223,8 +225,8 @@ class Decoder {
     made.entries.reserve(static_cast<std::size_t>(from.keys_size()));
     for (int at = 0; at < from.keys_size(); ++at) {
       Value key(std::move(*from.mutable_keys(at)));
-      Value item = located([&] { return "[" + short_key(key) + "]"; },
-                           [&] { return one(*from.mutable_values(at), depth); });
+      Value item =
+          located([&] { return "[" + short_key(key) + "]"; }, [&] { return one(*from.mutable_values(at), depth); });
       made.entries.emplace_back(std::move(key), std::move(item));
     }
     return made;
@@ -239,8 +241,8 @@ class Decoder {
     std::vector<std::string> names;
     for (v1::RecordField& field : *from.mutable_fields()) {
       names.push_back(field.name());
-      Value item = located([&] { return "." + names.back().substr(0, 80); },
-                           [&] { return one(*field.mutable_value(), depth); });
+      Value item =
+          located([&] { return "." + names.back().substr(0, 80); }, [&] { return one(*field.mutable_value(), depth); });
       made.fields.emplace_back(std::move(*field.mutable_name()), std::move(item));
     }
     if (has_duplicates(std::move(names))) throw ValueDecodeError("a field comes twice");

@@ -93,10 +93,11 @@ class Encoder {
       values.Reserve(count);
       for (const Value& item : items) {
         const auto& text = *item.get_if<std::string>();
-        located([&] { return "[" + std::to_string(values.size()) + "]"; }, [&] {
-          budget_.spend(text.size());
-          require_text(text);
-        });
+        located([&] { return "[" + std::to_string(values.size()) + "]"; },
+                [&] {
+                  budget_.spend(text.size());
+                  require_text(text);
+                });
         *values.Add() = text;
       }
     } else {
@@ -191,9 +192,7 @@ class Encoder {
     fill(value.time, *target.mutable_datetime_value()->mutable_time());
   }
   void put(const TimeDelta& value, v1::Value& target, int) { fill(value, *target.mutable_timedelta_value()); }
-  void put(const Uuid& value, v1::Value& target, int) {
-    target.set_uuid_value(value.bytes.data(), value.bytes.size());
-  }
+  void put(const Uuid& value, v1::Value& target, int) { target.set_uuid_value(value.bytes.data(), value.bytes.size()); }
   void put(const Tensor& value, v1::Value& target, int) {
     budget_.spend(value.data.size());
     require(tensor_problem(value, budget_.elements()));

@@ -9,9 +9,10 @@ namespace callgate {
 namespace {
 
 constexpr std::array<std::string_view, 17> code_names{
-    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
-    "UNIMPLEMENTED", "INTERNAL",   "UNAVAILABLE",       "DATA_LOSS",          "UNAUTHENTICATED"};
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 std::string located(const std::string& path, const std::string& problem) {
   return path.empty() ? problem : path + ": " + problem;
@@ -61,7 +62,8 @@ void ValueError::prepend(std::string_view place) {
 }
 
 GateError::GateError(GateFailure failure)
-    : Error(failure.message + " [" + (failure.reason.empty() ? std::string(name_of(failure.code)) : failure.reason) + "]"),
+    : Error(failure.message + " [" + (failure.reason.empty() ? std::string(name_of(failure.code)) : failure.reason) +
+            "]"),
       failure_(std::make_shared<const GateFailure>(std::move(failure))) {}
 
 std::string PythonException::full_name() const {

@@ -58,8 +58,9 @@ PythonException exception_of(const v1::PythonException& from) {
 
 // Throws a PythonError, nested around what it was raised from, if there is that.
 [[noreturn]] void raise(std::shared_ptr<const PythonException> exception, GateFailure failure) {
-  const auto& inner = exception->cause != nullptr          ? exception->cause
-                      : exception->suppress_context ? nullptr : exception->context;
+  const auto& inner = exception->cause != nullptr   ? exception->cause
+                      : exception->suppress_context ? nullptr
+                                                    : exception->context;
   PythonError error(exception, failure);
   if (inner == nullptr) throw error;
   try {

@@ -61,10 +61,10 @@ Stream Gate::stream(std::string_view module, std::string_view function, const Ar
 
 bool Gate::connect(Seconds timeout) const {
   const auto deadline = connection_->deadline(timeout);
-  const auto until = deadline ? gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                             gpr_time_from_nanos((*deadline - std::chrono::steady_clock::now()).count(),
-                                                                 GPR_TIMESPAN))
-                              : gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  const auto until =
+      deadline ? gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                              gpr_time_from_nanos((*deadline - std::chrono::steady_clock::now()).count(), GPR_TIMESPAN))
+               : gpr_inf_future(GPR_CLOCK_MONOTONIC);
   return connection_->channel().WaitForConnected(until);
 }
 

@@ -56,7 +56,8 @@ std::string show(const Date& date) {
 }
 
 std::string show(const TimeDelta& span) {
-  return std::to_string(span.days) + "d" + std::to_string(span.seconds) + "s" + std::to_string(span.microseconds) + "us";
+  return std::to_string(span.days) + "d" + std::to_string(span.seconds) + "s" + std::to_string(span.microseconds) +
+         "us";
 }
 
 std::string show(const TimeOfDay& time) {
@@ -89,15 +90,20 @@ struct Shown {
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
   std::string operator()(const BigInt& value) const {
     constexpr std::size_t showable = 2000;  // beyond, the digits take too long
-    return value.bytes().size() <= showable ? value.str() : "<int of " + std::to_string(value.bytes().size()) + " bytes>";
+    return value.bytes().size() <= showable ? value.str()
+                                            : "<int of " + std::to_string(value.bytes().size()) + " bytes>";
   }
   std::string operator()(double value) const { return number(value); }
   std::string operator()(const std::string& value) const { return escaped(value, false); }
   std::string operator()(const SurrogateString& value) const { return escaped(value.wtf8, true); }
   std::string operator()(const Bytes& value) const { return internal::quote_bytes(value.data); }
   std::string operator()(const List& value) const { return show_all(value, "[", "]"); }
-  std::string operator()(const Tuple& value) const { return show_all(value.items, "(", value.items.size() == 1 ? ",)" : ")"); }
-  std::string operator()(const Set& value) const { return value.items.empty() ? "set()" : show_all(value.items, "{", "}"); }
+  std::string operator()(const Tuple& value) const {
+    return show_all(value.items, "(", value.items.size() == 1 ? ",)" : ")");
+  }
+  std::string operator()(const Set& value) const {
+    return value.items.empty() ? "set()" : show_all(value.items, "{", "}");
+  }
   std::string operator()(const FrozenSet& value) const { return show_all(value.items, "frozenset({", "})"); }
   std::string operator()(const Dict& value) const {
     std::string made = "{";
@@ -110,7 +116,9 @@ struct Shown {
   std::string operator()(const Decimal& value) const { return "Decimal('" + value.text + "')"; }
   std::string operator()(const Date& value) const { return "date(" + show(value) + ")"; }
   std::string operator()(const TimeOfDay& value) const { return "time(" + show(value) + ")"; }
-  std::string operator()(const DateTime& value) const { return "datetime(" + show(value.date) + " " + show(value.time) + ")"; }
+  std::string operator()(const DateTime& value) const {
+    return "datetime(" + show(value.date) + " " + show(value.time) + ")";
+  }
   std::string operator()(const TimeDelta& value) const { return "timedelta(" + show(value) + ")"; }
   std::string operator()(const Uuid& value) const { return "UUID('" + value.str() + "')"; }
   std::string operator()(const Tensor& value) const {

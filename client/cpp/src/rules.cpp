@@ -1,11 +1,8 @@
 #include "rules.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
-#include <map>
-#include <optional>
 
 #include "quote.h"
 #include "utf8.h"
@@ -35,8 +32,6 @@ bool take(std::string_view& text, std::string_view lower) {
   text.remove_prefix(lower.size());
   return true;
 }
-
-__extension__ using Wide = __int128;  // GCC and Clang have it; for products of sizes that may overflow
 
 // The exponents that libmpdec, Python's decimal, holds on 64-bit machines.
 constexpr std::int64_t largest_exponent = 999'999'999'999'999'999;
@@ -89,46 +84,6 @@ std::string between(std::string_view what, std::int64_t number, std::int64_t low
          std::to_string(high);
 }
 
-bool is_unit(std::string_view unit) {
-  constexpr std::array<std::string_view, 13> units{"Y",  "M",  "W",  "D",  "h",  "m", "s",
-                                                   "ms", "us", "ns", "ps", "fs", "as"};
-  return std::find(units.begin(), units.end(), unit) != units.end();
-}
-
-// "", "[ns]", "[25s]"
-bool is_time_unit(std::string_view rest) {
-  if (rest.empty()) return true;
-  if (!rest.starts_with('[') || !rest.ends_with(']')) return false;
-  rest = rest.substr(1, rest.size() - 2);
-  const std::string_view digits = take_digits(rest);
-  return (digits.empty() || (digits.size() <= 9 && digits.front() != '0')) && is_unit(rest);
-}
-
-// Bytes that an element takes; nothing if there is no such dtype.
-std::optional<std::int64_t> element_size(std::string_view dtype) {
-  static const std::map<std::string_view, std::int64_t> sizes{
-      {"bool", 1},          {"int8", 1},           {"int16", 2},         {"int32", 4},
-      {"int64", 8},         {"uint8", 1},          {"uint16", 2},        {"uint32", 4},
-      {"uint64", 8},        {"float16", 2},        {"float32", 4},       {"float64", 8},
-      {"complex64", 8},     {"complex128", 16},    {"bfloat16", 2},      {"float8_e3m4", 1},
-      {"float8_e4m3", 1},   {"float8_e4m3fn", 1},  {"float8_e5m2", 1},   {"float8_e4m3b11fnuz", 1},
-      {"float8_e4m3fnuz", 1}, {"float8_e5m2fnuz", 1}, {"float8_e8m0fnu", 1}};
-  if (const auto found = sizes.find(dtype); found != sizes.end()) return found->second;
-  if (dtype.size() > 32) return std::nullopt;
-  for (const std::string_view kind : {"datetime64", "timedelta64"}) {
-    if (dtype.starts_with(kind)) return is_time_unit(dtype.substr(kind.size())) ? std::optional(8) : std::nullopt;
-  }
-  if (!dtype.starts_with('S') && !dtype.starts_with('U')) return std::nullopt;
-  std::string_view rest = dtype.substr(1);
-  const std::string_view digits = take_digits(rest);
-  if (!rest.empty() || digits.empty() || digits.size() > 9 || (digits.front() == '0' && digits.size() > 1)) {
-    return std::nullopt;
-  }
-  std::int64_t width = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), width);
-  return width * (dtype.front() == 'U' ? 4 : 1);
-}
-
 }  // namespace
 
 std::string decimal_problem(std::string_view text) {
@@ -166,9 +121,9 @@ std::string date_problem(const Date& date) {
 }
 
 std::string time_problem(const TimeOfDay& time) {
-  for (std::string problem : {between("hour", time.hour, 0, 23), between("minute", time.minute, 0, 59),
-                              between("second", time.second, 0, 59),
-                              between("microsecond", time.microsecond, 0, 999'999)}) {
+  for (std::string problem :
+       {between("hour", time.hour, 0, 23), between("minute", time.minute, 0, 59), between("second", time.second, 0, 59),
+        between("microsecond", time.microsecond, 0, 999'999)}) {
     if (!problem.empty()) return "no such time: " + problem;
   }
   return time.zone ? zone_problem(*time.zone) : "";
@@ -176,36 +131,11 @@ std::string time_problem(const TimeOfDay& time) {
 
 std::string span_problem(const TimeDelta& span) {
   constexpr std::int64_t most_days = 999'999'999;
-  for (std::string problem : {between("days", span.days, -most_days, most_days), between("seconds", span.seconds, 0, 86'399),
-                              between("microseconds", span.microseconds, 0, 999'999)}) {
+  for (std::string problem :
+       {between("days", span.days, -most_days, most_days), between("seconds", span.seconds, 0, 86'399),
+        between("microseconds", span.microseconds, 0, 999'999)}) {
     if (!problem.empty()) return "no normalized timedelta (see TimeDelta::of): " + problem;
   }
-  return {};
-}
-
-std::string tensor_problem(const Tensor& tensor, std::int64_t elements) {
-  const auto size = element_size(tensor.dtype);
-  if (!size) return "a tensor has an unknown dtype: " + quote(tensor.dtype.substr(0, 40));
-  constexpr std::size_t most_dimensions = 32;  // numpy 1's limit
-  const auto& shape = tensor.shape;
-  if (shape.size() > most_dimensions || std::any_of(shape.begin(), shape.end(), [](auto n) { return n < 0; })) {
-    return "a tensor's shape has at most 32 dimensions of 0 or more";
-  }
-  if (tensor.scalar && !shape.empty()) return "a tensor is said to be a scalar and has a shape";
-  // A dimension of zero makes the product zero, whatever the others are; else anything above 2**62 cannot have bytes.
-  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
-  constexpr Wide too_many = Wide{1} << 62;
-  Wide count = empty ? 0 : 1;
-  for (const std::int64_t n : shape) {
-    count = std::min(count * n, too_many);
-  }
-  const Wide wanted = count * *size;
-  if (wanted != static_cast<Wide>(tensor.data.size())) {
-    const std::string takes = wanted < too_many ? std::to_string(static_cast<std::int64_t>(wanted)) : "too many";
-    return "a tensor of its shape and dtype " + tensor.dtype + " takes " + takes + " bytes, and has " +
-           std::to_string(tensor.data.size());
-  }
-  if (*size == 0 && count > elements) return "a tensor of elements without width has too many of them";
   return {};
 }
 

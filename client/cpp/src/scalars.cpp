@@ -75,7 +75,8 @@ std::optional<std::uint64_t> BigInt::to_uint64() const {
 BigInt BigInt::parse(std::string_view digits) {
   const bool minus = digits.starts_with('-');
   const std::string_view magnitude = digits.substr(minus ? 1 : 0);
-  if (magnitude.empty() || !std::all_of(magnitude.begin(), magnitude.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (magnitude.empty() ||
+      !std::all_of(magnitude.begin(), magnitude.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     throw std::invalid_argument("an integer is written in decimal digits");
   }
   std::vector<Byte> little{0};  // least significant first; the last is kept free for the sign

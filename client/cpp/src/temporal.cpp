@@ -13,9 +13,7 @@ constexpr std::int64_t day_seconds = 86'400;
 constexpr std::int64_t second_micros = 1'000'000;
 constexpr std::int64_t most_days = 999'999'999;
 
-std::int64_t floor_divide(std::int64_t number, std::int64_t by) {
-  return number / by - (number % by < 0 ? 1 : 0);
-}
+std::int64_t floor_divide(std::int64_t number, std::int64_t by) { return number / by - (number % by < 0 ? 1 : 0); }
 
 }  // namespace
 
@@ -35,7 +33,8 @@ TimeDelta TimeDelta::of(std::int64_t days, std::int64_t seconds, std::int64_t mi
 std::chrono::microseconds TimeDelta::to_chrono() const {
   constexpr std::int64_t fitting_days = 106'751'990;  // 2**63 microseconds are 106,751,991 days and a bit
   if (days < -fitting_days || days > fitting_days) {
-    throw std::out_of_range("a timedelta of " + std::to_string(days) + " days does not fit into 64 bits of microseconds");
+    throw std::out_of_range("a timedelta of " + std::to_string(days) +
+                            " days does not fit into 64 bits of microseconds");
   }
   return std::chrono::microseconds((days * day_seconds + seconds) * second_micros + microseconds);
 }
@@ -60,8 +59,8 @@ DateTime DateTime::from(std::chrono::local_time<microseconds> wall_clock) {
   const std::chrono::hh_mm_ss<microseconds> time(wall_clock - day);
   return {Date::from(std::chrono::year_month_day(day)),
           {static_cast<std::int32_t>(time.hours().count()), static_cast<std::int32_t>(time.minutes().count()),
-           static_cast<std::int32_t>(time.seconds().count()), static_cast<std::int32_t>(time.subseconds().count()), false,
-           std::nullopt}};
+           static_cast<std::int32_t>(time.seconds().count()), static_cast<std::int32_t>(time.subseconds().count()),
+           false, std::nullopt}};
 }
 
 DateTime DateTime::from(std::chrono::sys_time<microseconds> instant) {

@@ -57,8 +57,7 @@ std::string key_place(const Value& key);
 
 /// What the Value holds itself.
 template <Kind T>
-  requires(!internal::OneOf<T, std::int64_t, double>)
-struct From<T> {
+requires(!internal::OneOf<T, std::int64_t, double>) struct From<T> {
   /// @throws ValueTypeError if the value is of another kind.
   static T from(const Value& value) {
     const T* held = value.get_if<T>();
@@ -118,15 +117,15 @@ struct From<std::optional<T>> {
 
 /// The elements of a list, tuple or set.
 template <class T>
-  requires(!std::same_as<T, Value>)
-struct From<std::vector<T>> {
+requires(!std::same_as<T, Value>) struct From<std::vector<T>> {
   /// @throws ValueTypeError if the value is none, or an element is no T.
   static std::vector<T> from(const Value& value) {
     const List& elements = internal::elements_of(value, "list", true);
     std::vector<T> made;
     made.reserve(elements.size());
     for (const Value& element : elements) {
-      made.push_back(internal::at_place([&] { return internal::index_place(made.size()); }, [&] { return From<T>::from(element); }));
+      made.push_back(internal::at_place([&] { return internal::index_place(made.size()); },
+                                        [&] { return From<T>::from(element); }));
     }
     return made;
   }

@@ -41,8 +41,8 @@ class Gate {
   Value call(std::string_view module, std::string_view function, const Args& args = {}, const Kwargs& kwargs = {},
              const CallOptions& options = {}) const;
 
-  /// Calls a generator, an async generator or a function that returns an iterator, and gives its items as it makes them.
-  /// The timeout is for all of it. A stream takes no place among the calls on their way.
+  /// Calls a generator, an async generator or a function that returns an iterator, and gives its items as it makes
+  /// them. The timeout is for all of it. A stream takes no place among the calls on their way.
   /// @throws ValueFormError if an argument cannot be sent; what the function raises, Stream::next() throws.
   Stream stream(std::string_view module, std::string_view function, const Args& args = {}, const Kwargs& kwargs = {},
                 const CallOptions& options = {}) const;

@@ -63,7 +63,8 @@ struct Options {
   std::optional<std::string> server_name{};
   /// The largest message to send or take, bytes: the largest that a server can be set to take.
   std::int64_t max_message = std::int64_t{1} << 30;
-  /// Calls on their way at once; more wait in the client for their turn. Below a server's default admission limit of 128.
+  /// Calls on their way at once; more wait in the client for their turn. Below a server's default admission limit of
+  /// 128.
   int in_flight = 100;
   /// Further gRPC channel arguments, by name.
   std::vector<std::pair<std::string, std::variant<int, std::string>>> channel_arguments{};

@@ -52,8 +52,8 @@ struct Stored {
   using type = T;
 };
 template <class T>
-  requires std::same_as<T, TimeOfDay> || std::same_as<T, DateTime> || std::same_as<T, Tensor> ||
-           std::same_as<T, ArrowStream> || std::same_as<T, Record>
+requires std::same_as<T, TimeOfDay> || std::same_as<T, DateTime> || std::same_as<T, Tensor> ||
+    std::same_as<T, ArrowStream> || std::same_as<T, Record>
 struct Stored<T> {
   using type = Box<T>;
 };
@@ -133,13 +133,12 @@ class Value {
 
   /// A value of the type that stands for it.
   template <Kind T>
-    requires(!internal::OneOf<T, std::monostate, bool, std::int64_t, double, BigInt, SurrogateString>)
-  Value(T value) : storage_(std::in_place_type<typename internal::Stored<T>::type>, std::move(value)) {}
+  requires(!internal::OneOf<T, std::monostate, bool, std::int64_t, double, BigInt, SurrogateString>) Value(T value)
+      : storage_(std::in_place_type<typename internal::Stored<T>::type>, std::move(value)) {}
 
   /// A list of the elements.
   template <class T>
-    requires(!std::same_as<T, Value>)
-  Value(const std::vector<T>& elements) {
+  requires(!std::same_as<T, Value>) Value(const std::vector<T>& elements) {
     auto& made = storage_.emplace<List>();
     made.reserve(elements.size());
     for (const auto& element : elements) made.emplace_back(static_cast<const T&>(element));
@@ -245,9 +244,10 @@ class Value {
   void set_unsigned(std::uint64_t value);
   bool equals(const Value& other) const;
 
-  std::variant<std::monostate, bool, std::int64_t, BigInt, double, std::string, SurrogateString, Bytes, List, Tuple, Set,
-               FrozenSet, Dict, std::complex<double>, Decimal, Date, internal::Box<TimeOfDay>, internal::Box<DateTime>,
-               TimeDelta, Uuid, internal::Box<Tensor>, internal::Box<ArrowStream>, internal::Box<Record>>
+  std::variant<std::monostate, bool, std::int64_t, BigInt, double, std::string, SurrogateString, Bytes, List, Tuple,
+               Set, FrozenSet, Dict, std::complex<double>, Decimal, Date, internal::Box<TimeOfDay>,
+               internal::Box<DateTime>, TimeDelta, Uuid, internal::Box<Tensor>, internal::Box<ArrowStream>,
+               internal::Box<Record>>
       storage_;
 };
 

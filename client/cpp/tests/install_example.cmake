@@ -1,0 +1,20 @@
+# Installs the library, builds examples/calculator against what was installed, and runs it beside a server.
+set(prefix "${build}/installed")
+set(into "${build}/calculator")
+file(REMOVE_RECURSE "${prefix}" "${into}")
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: ${code}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run(${CMAKE_COMMAND} --install "${build}" --prefix "${prefix}")
+run(${CMAKE_COMMAND} -S "${example}" -B "${into}" -G Ninja -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_BUILD_TYPE=Release)
+run(${CMAKE_COMMAND} --build "${into}")
+run("${with_server}" "${into}/calculator" 16)
+if(NOT output STREQUAL "4\n")
+  message(FATAL_ERROR "the example printed: ${output}")
+endif()
