@@ -60,6 +60,7 @@ _VERBS: Mapping[str, set[str]] = {
     "reach": _CALL | _ENDS | {"connection"},
     "call_until": _CALL | {"value"},
     "kill_during": _CALL | {"started", "failure"},
+    "cut_during": _CALL | {"started", "failure"},
     "concurrent": {"calls", "limit"},
     "shared": {"calls", "limit"},
     "background": _CALL | {"name"},
@@ -67,15 +68,17 @@ _VERBS: Mapping[str, set[str]] = {
     "cancel": set(),
     "wait": {"seconds"},
     "absent": set(),
+    "times": {"count"},
     "signal": set(),
     "observe": _CALL | {"value"},
+    "cut": set(),
     "terminate": set(),
     "gone": set(),
     "restart": set(),
     "attempts": set(),
 }
 
-_ABOUT_CASE = {"name", "why", "server", "alone", "slow", "steps", "fake", "gaps"}
+_ABOUT_CASE = {"name", "why", "server", "alone", "slow", "steps", "fake", "proxy", "gaps"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Case:
         alone: whether it needs a server to itself, because it stops it or leaves it changed.
         slow: whether it takes long; the ordinary tests mark it so.
         fake: what a fake server answers, by method; the case then runs against that.
+        proxy: whether the client reaches the server through a proxy that can cut its connection.
         gaps: languages that are known not to pass it, and why.
     """
 
@@ -119,6 +123,7 @@ class Case:
     alone: bool = False
     slow: bool = False
     fake: Mapping[str, Any] | None = None
+    proxy: bool = False
     gaps: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -223,7 +228,7 @@ def _case(group: str, content: Mapping[str, Any], said: Mapping[str, Any]) -> Ca
         steps = (_step(where, {key: value for key, value in said.items() if key not in _ABOUT_CASE}),)
     else:
         raise CaseError(f"{where}: it has no steps, and not exactly one of {', '.join(_VERBS)}")
-    about = {key: said[key] for key in ("alone", "slow", "fake", "gaps") if key in said}
+    about = {key: said[key] for key in ("alone", "slow", "fake", "proxy", "gaps") if key in said}
     server = said.get("server", content.get("server", "plain"))
     return Case(group, said["name"], said["why"], steps, server=server, **about)
 

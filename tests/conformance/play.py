@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from callgate.values import decode
 from tests.conformance.cases import Address, Case, CaseError, Event, Step
 from tests.conformance.fake_server import FakeServer
 from tests.conformance.matching import Wire, differences, hex_of, shown, value_differences
+from tests.conformance.proxy import Proxy
 from tests.conformance.random_values import damaged, random_values
 from tests.conformance.runner import Runner, RunnerFault
 from tests.conformance.servers import RunningServer, Servers
@@ -135,7 +136,11 @@ class Player:
                     stack.callback(self.forget, server.address)
                 else:
                     server = self.servers.get(case.server)
-                play = _Play(self, server, stack)
+                proxy = None
+                if case.proxy:
+                    proxy = stack.enter_context(Proxy(server.address))
+                    stack.callback(self.forget, proxy.address)
+                play = _Play(self, server, proxy, stack)
                 for number, step in enumerate(case.steps, 1):
                     at = f"step {number} ({step}): " if len(case.steps) > 1 else f"{step}: "
                     problems = list(play.step(step))
@@ -164,9 +169,14 @@ class Player:
 class _Play:
     """One case on its way."""
 
-    def __init__(self, player: Player, server: RunningServer | FakeServer, stack: ExitStack) -> None:
+    def __init__(
+        self, player: Player, server: RunningServer | FakeServer, proxy: Proxy | None, stack: ExitStack
+    ) -> None:
         self._player = player
         self._server = server
+        self._proxy = proxy
+        #: Where the client under test connects.
+        self._target = proxy.address if proxy is not None else server.address
         self._run = next(_runs)
         self._stack = stack
         self._background: dict[str, tuple[callgate.Gate, Future[Any]]] = {}
@@ -178,7 +188,7 @@ class _Play:
     # ------------------------------------------------------------------------------------------ what the runner does
 
     def _ask(self, op: str, options: Mapping[str, Any], gate: str | None = None, **about: Any) -> dict[str, Any]:
-        gate = gate or self._player.gate(self._server.address)
+        gate = gate or self._player.gate(self._target)
         began = time.monotonic()
         answer = self._player.runner.ask(op, limit=options.get("limit", 30.0), gate=gate, **about)
         took = time.monotonic() - began
@@ -229,11 +239,20 @@ class _Play:
 
     def do_kill_during(self, function: str, options: Mapping[str, Any]) -> Iterator[str]:
         """A call whose server is killed once the function has started."""
-        self._player.gate(self._server.address)  # connected on this thread
+        yield from self._during(function, options, lambda: self._real.kill())
+
+    def do_cut_during(self, function: str, options: Mapping[str, Any]) -> Iterator[str]:
+        """A call whose connection is cut once the function has started."""
+        if self._proxy is None:
+            raise CaseError("cut_during needs proxy: true")
+        yield from self._during(function, options, self._proxy.cut)
+
+    def _during(self, function: str, options: Mapping[str, Any], happens: Callable[[], None]) -> Iterator[str]:
+        self._player.gate(self._target)  # connected on this thread
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self._ask, "call", options, **self._asked(function, options))
             yield from self.do_wait(options["started"], {})
-            self._real.kill()
+            happens()
             yield from _ended(options, asked.result())
 
     def _asked(self, function: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -247,7 +266,7 @@ class _Play:
     def do_reach(self, function: str, options: Mapping[str, Any]) -> Iterator[str]:
         name = f"reach {self._run}"
         connection = self._player.servers.expand(options.get("connection", {}))
-        answer = self._player.ask_to_connect(name, self._server.address, connection)
+        answer = self._player.ask_to_connect(name, self._target, connection)
         if "failure" not in answer:
             try:
                 answer = self._ask("call", options, name, **self._asked(function, options))
@@ -335,7 +354,7 @@ class _Play:
             yield from (f"{problem}; of {data.hex()}" for problem in _ended({"value": Wire(data)}, answer))
 
     def do_damaged_values(self, count: int, options: Mapping[str, Any]) -> Iterator[str]:
-        """Damaged values are refused, or are other values; where both Python and the client read one, it is the same."""
+        """Damaged values are refused, or are other values: what Python reads too is the same to the client."""
         for data in damaged(options["seed"], count):
             answer = self._player.runner.ask("value", value=data.hex())
             mine = _reading(data)
@@ -393,6 +412,10 @@ class _Play:
         if self._real.gate.call("conformance_events", "wait", self._event(event), 0.0):
             yield f"{event!r} was signalled on the server's side, and must not be"
 
+    def do_times(self, event: str, options: Mapping[str, Any]) -> Iterator[str]:
+        got = self._real.gate.call("conformance_events", "times", self._event(event))
+        yield from differences(options["count"], got, f"how often {event!r} was signalled")
+
     def do_signal(self, event: str, options: Mapping[str, Any]) -> Iterator[str]:
         self._real.gate.call("conformance_events", "signal", self._event(event))
         yield from ()
@@ -402,6 +425,12 @@ class _Play:
         args = [self._expand(value) for value in options.get("args", ())]
         got = self._real.gate.call(named["module"], named["function"], *args)
         yield from value_differences(options.get("value"), hex_of(got), f"{function} on the server")
+
+    def do_cut(self, _: Any, options: Mapping[str, Any]) -> Iterator[str]:
+        if self._proxy is None:
+            raise CaseError("cut needs proxy: true")
+        self._proxy.cut()
+        yield from ()
 
     def do_terminate(self, _: Any, options: Mapping[str, Any]) -> Iterator[str]:
         self._real.terminate()

@@ -6,8 +6,10 @@ Served beside conformance_functions, on threads of its own, so that the driver r
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 _events: dict[str, threading.Event] = {}
+_signals: Counter[str] = Counter()
 _lock = threading.Lock()
 
 
@@ -23,4 +25,12 @@ def wait(name: str, seconds: float) -> bool:
 
 def signal(name: str) -> None:
     """Signal."""
+    with _lock:
+        _signals[name] += 1
     _event(name).set()
+
+
+def times(name: str) -> int:
+    """How often somebody signalled."""
+    with _lock:
+        return _signals[name]

@@ -97,16 +97,6 @@ def has_deadline() -> bool:
     return callgate.current_call().remaining is not None
 
 
-def remaining() -> float | None:
-    """How many seconds the caller still waits."""
-    return callgate.current_call().remaining
-
-
-def has_call_id() -> bool:
-    """Whether the call has an id."""
-    return bool(callgate.current_call().id)
-
-
 def call_back(address: str, function: str) -> Any:
     """Call a function of the same server from inside a call."""
     with callgate.connect(address) as gate:
