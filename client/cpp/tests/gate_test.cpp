@@ -97,19 +97,19 @@ TEST_F(GateTest, AFunctionThatIsNotThereIsAGateError) {
 
 TEST_F(GateTest, ADeadlineEndsACall) {
   try {
-    gate.call("served", "hold", {}, {}, {.timeout = 100ms});
+    gate.call("served", "hold", {"deadline"}, {}, {.timeout = 100ms});
     ADD_FAILURE();
   } catch (const callgate::GateError& error) {
     EXPECT_EQ(error.code(), Code::deadline_exceeded);
   }
-  gate.call("served", "release");
+  gate.call("served", "release", {"deadline"});
 }
 
 TEST_F(GateTest, AStopRequestCancelsACall) {
   std::stop_source source;
-  auto call =
-      std::async(std::launch::async, [&] { return gate.call("served", "hold", {}, {}, {.stop = source.get_token()}); });
-  EXPECT_EQ(call.wait_for(50ms), std::future_status::timeout);
+  auto call = std::async(std::launch::async,
+                         [&] { return gate.call("served", "hold", {"stop"}, {}, {.stop = source.get_token()}); });
+  EXPECT_EQ(gate.call("served", "holds", {"stop"}), Value(true));
   source.request_stop();
   try {
     call.get();
@@ -117,15 +117,15 @@ TEST_F(GateTest, AStopRequestCancelsACall) {
   } catch (const callgate::GateError& error) {
     EXPECT_EQ(error.code(), Code::cancelled);
   }
-  gate.call("served", "release");
+  gate.call("served", "release", {"stop"});
   EXPECT_THROW(gate.call("math", "sqrt", {1.0}, {}, {.stop = source.get_token()}), callgate::GateError);
 }
 
 TEST_F(GateTest, ClosingItCancelsItsCallsAndStreams) {
   auto stream = gate.stream("served", "count", {1'000'000'000});
   EXPECT_EQ(stream.next(), Value(0));
-  auto call = std::async(std::launch::async, [&] { return gate.call("served", "hold"); });
-  EXPECT_EQ(call.wait_for(50ms), std::future_status::timeout);
+  auto call = std::async(std::launch::async, [&] { return gate.call("served", "hold", {"close"}); });
+  EXPECT_EQ(gate.call("served", "holds", {"close"}), Value(true));
   gate.close();
   gate.close();
   try {
@@ -137,15 +137,15 @@ TEST_F(GateTest, ClosingItCancelsItsCallsAndStreams) {
   EXPECT_THROW(while (stream.next()){}, callgate::GateError);
   EXPECT_THROW(gate.call("math", "sqrt", {1.0}), callgate::GateError);
   const callgate::Gate other(testing_server::shared_server().address(), {.token = ""});
-  other.call("served", "release");
+  other.call("served", "release", {"close"});
 }
 
 TEST_F(GateTest, MoreCallsThanPlacesWaitForTheirTurn) {
   const callgate::Gate narrow(testing_server::shared_server().address(), {.token = "", .in_flight = 1});
   std::stop_source source;
   auto first = std::async(std::launch::async,
-                          [&] { return narrow.call("served", "hold", {}, {}, {.stop = source.get_token()}); });
-  EXPECT_EQ(first.wait_for(50ms), std::future_status::timeout);
+                          [&] { return narrow.call("served", "hold", {"places"}, {}, {.stop = source.get_token()}); });
+  EXPECT_EQ(gate.call("served", "holds", {"places"}), Value(true));
   try {
     narrow.call("math", "sqrt", {1.0}, {}, {.timeout = 50ms});
     ADD_FAILURE();
@@ -154,7 +154,7 @@ TEST_F(GateTest, MoreCallsThanPlacesWaitForTheirTurn) {
   }
   source.request_stop();
   EXPECT_THROW(first.get(), callgate::GateError);
-  gate.call("served", "release");
+  gate.call("served", "release", {"places"});
   EXPECT_EQ(narrow.call("math", "sqrt", {1.0}, {}, {.timeout = 10s}), Value(1.0));
 }
 

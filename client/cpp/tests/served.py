@@ -8,7 +8,13 @@ from collections.abc import Iterator
 import callgate
 
 _closed = threading.Event()
-_released = threading.Event()
+_events: dict[str, threading.Event] = {}
+_lock = threading.Lock()
+
+
+def _event(name: str) -> threading.Event:
+    with _lock:
+        return _events.setdefault(name, threading.Event())
 
 
 def echo(value):
@@ -41,14 +47,20 @@ def unspeakable() -> object:
     return {"inner": [1, threading.Lock()]}
 
 
-def hold() -> None:
-    """Run until released."""
-    _released.wait(10)
+def hold(name: str) -> None:
+    """Run until the name is released."""
+    _event(f"{name} holds").set()
+    _event(f"{name} released").wait(10)
 
 
-def release() -> None:
+def holds(name: str) -> bool:
+    """Wait until hold() runs."""
+    return _event(f"{name} holds").wait(10)
+
+
+def release(name: str) -> None:
     """Let hold() return."""
-    _released.set()
+    _event(f"{name} released").set()
 
 
 def count(to: int) -> Iterator[int]:
