@@ -61,6 +61,9 @@ export const ReloadFunctionsRequest: MessageFns<ReloadFunctionsRequest> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -106,6 +109,9 @@ export const ReloadFunctionsResponse: MessageFns<ReloadFunctionsResponse> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {

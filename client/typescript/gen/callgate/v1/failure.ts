@@ -349,6 +349,9 @@ export const PythonException: MessageFns<PythonException> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -405,6 +408,9 @@ export const PythonException_AttributesEntry: MessageFns<PythonException_Attribu
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -495,6 +501,9 @@ export const TracebackFrame: MessageFns<TracebackFrame> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {

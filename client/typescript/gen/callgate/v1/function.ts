@@ -245,6 +245,9 @@ export const FunctionMessage: MessageFns<FunctionMessage> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -334,6 +337,9 @@ export const Parameter: MessageFns<Parameter> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {

@@ -697,6 +697,9 @@ export const Value: MessageFns<Value> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -743,6 +746,9 @@ export const ListValue: MessageFns<ListValue> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -788,6 +794,9 @@ export const MapValue: MessageFns<MapValue> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -846,6 +855,9 @@ export const MapEntry: MessageFns<MapEntry> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -894,6 +906,9 @@ export const DoubleList: MessageFns<DoubleList> = {
               while (reader.pos < end2) {
                 message.values.push(reader.double());
               }
+              if (reader.pos !== end2) {
+                throw new globalThis.RangeError("a message does not end where it says");
+              }
 
               continue;
             }
@@ -905,6 +920,9 @@ export const DoubleList: MessageFns<DoubleList> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -957,6 +975,9 @@ export const IntList: MessageFns<IntList> = {
               while (reader.pos < end2) {
                 message.values.push(reader.sint64() as bigint);
               }
+              if (reader.pos !== end2) {
+                throw new globalThis.RangeError("a message does not end where it says");
+              }
 
               continue;
             }
@@ -968,6 +989,9 @@ export const IntList: MessageFns<IntList> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1017,6 +1041,9 @@ export const BoolList: MessageFns<BoolList> = {
               while (reader.pos < end2) {
                 message.values.push(reader.bool());
               }
+              if (reader.pos !== end2) {
+                throw new globalThis.RangeError("a message does not end where it says");
+              }
 
               continue;
             }
@@ -1028,6 +1055,9 @@ export const BoolList: MessageFns<BoolList> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1074,6 +1104,9 @@ export const StringList: MessageFns<StringList> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1132,6 +1165,9 @@ export const StringMap: MessageFns<StringMap> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1145,10 +1181,10 @@ function createBaseComplex(): Complex {
 
 export const Complex: MessageFns<Complex> = {
   encode(message: Complex, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.real !== 0) {
+    if (!Object.is(message.real, 0)) {
       writer.uint32(9).double(message.real);
     }
-    if (message.imag !== 0) {
+    if (!Object.is(message.imag, 0)) {
       writer.uint32(17).double(message.imag);
     }
     return writer;
@@ -1188,6 +1224,9 @@ export const Complex: MessageFns<Complex> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1257,6 +1296,9 @@ export const DateMessage: MessageFns<DateMessage> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1324,6 +1366,9 @@ export const TimeZone: MessageFns<TimeZone> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1426,6 +1471,9 @@ export const TimeOfDay: MessageFns<TimeOfDay> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1482,6 +1530,9 @@ export const DateTime: MessageFns<DateTime> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1551,6 +1602,9 @@ export const TimeDelta: MessageFns<TimeDelta> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1619,6 +1673,9 @@ export const Tensor: MessageFns<Tensor> = {
               while (reader.pos < end2) {
                 message.shape.push(reader.int64() as bigint);
               }
+              if (reader.pos !== end2) {
+                throw new globalThis.RangeError("a message does not end where it says");
+              }
 
               continue;
             }
@@ -1646,6 +1703,9 @@ export const Tensor: MessageFns<Tensor> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1703,6 +1763,9 @@ export const Arrow: MessageFns<Arrow> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1772,6 +1835,9 @@ export const Record: MessageFns<Record> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1828,6 +1894,9 @@ export const RecordField: MessageFns<RecordField> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {

@@ -469,6 +469,9 @@ export const ErrorInfo: MessageFns<ErrorInfo> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -526,6 +529,9 @@ export const ErrorInfo_MetadataEntry: MessageFns<ErrorInfo_MetadataEntry> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -571,6 +577,9 @@ export const RetryInfo: MessageFns<RetryInfo> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -629,6 +638,9 @@ export const DebugInfo: MessageFns<DebugInfo> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -674,6 +686,9 @@ export const QuotaFailure: MessageFns<QuotaFailure> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -816,6 +831,9 @@ export const QuotaFailure_Violation: MessageFns<QuotaFailure_Violation> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -876,6 +894,9 @@ export const QuotaFailure_Violation_QuotaDimensionsEntry: MessageFns<QuotaFailur
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -921,6 +942,9 @@ export const PreconditionFailure: MessageFns<PreconditionFailure> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -990,6 +1014,9 @@ export const PreconditionFailure_Violation: MessageFns<PreconditionFailure_Viola
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1035,6 +1062,9 @@ export const BadRequest: MessageFns<BadRequest> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1115,6 +1145,9 @@ export const BadRequest_FieldViolation: MessageFns<BadRequest_FieldViolation> = 
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1171,6 +1204,9 @@ export const RequestInfo: MessageFns<RequestInfo> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1251,6 +1287,9 @@ export const ResourceInfo: MessageFns<ResourceInfo> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1296,6 +1335,9 @@ export const Help: MessageFns<Help> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
@@ -1354,6 +1396,9 @@ export const Help_Link: MessageFns<Help_Link> = {
         }
         reader.skip(tag & 7);
       }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
       return message;
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
@@ -1410,6 +1455,9 @@ export const LocalizedMessage: MessageFns<LocalizedMessage> = {
           break;
         }
         reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
       }
       return message;
     } finally {
