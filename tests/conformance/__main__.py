@@ -74,7 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     languages = [LANGUAGES[name] for name in options.language or LANGUAGES]
     with tempfile.TemporaryDirectory(prefix="callgate-conformance-") as folder:
-        reports = run(languages, cases, Path(folder), options.transport, verbose=options.verbose)
+        try:
+            reports = run(languages, cases, Path(folder), options.transport, verbose=options.verbose)
+        except CaseError as error:  # what only playing it shows
+            print(f"tests.conformance: {error}", file=sys.stderr)
+            return 2
     print(told(reports, colour=sys.stdout.isatty()), end="")
     return 1 if failed(reports, require_all=options.require_all or bool(options.language)) else 0
 

@@ -49,7 +49,7 @@ _ENDS = {"value", "failure"}
 
 #: The verbs, and what may be said beside each. Above: what the runner does; below: what the driver does itself.
 _VERBS: Mapping[str, set[str]] = {
-    "call": _CALL | _ENDS | {"cancel_after", "within", "one_of"},
+    "call": _CALL | _ENDS | {"cancel_after", "within"},
     "stream": _CALL | {"take", "cancel_after", "values", "failure", "within"},
     "batch": {"timeout", "call_timeout", "results", "failure", "within", "ended"},
     "list": {"functions", "exactly", "failure"},
@@ -177,7 +177,13 @@ for _tag, _make in _SCALAR_TAGS.items():
         _tag,
         lambda loader, node, make=_make: make(loader.construct_scalar(node)),  # type: ignore[misc]  # bound now
     )
-_Loader.add_constructor("!any_of", lambda loader, node: AnyOf(tuple(loader.construct_sequence(node, deep=True))))
+
+
+def _any_of(loader: _Loader, node: yaml.SequenceNode) -> AnyOf:
+    return AnyOf(tuple(loader.construct_sequence(node, deep=True)))
+
+
+_Loader.add_constructor("!any_of", _any_of)
 
 
 def read_yaml(path: Path) -> Any:

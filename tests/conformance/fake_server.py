@@ -76,7 +76,7 @@ class FakeServer:
                 ("grpc.max_metadata_size", 1 << 20),
             ],
         )
-        handlers = {
+        handlers: dict[str, Any] = {
             name: grpc.unary_stream_rpc_method_handler(lambda data, context, name=name: self._answer(name, context))
             for name in answers
         }

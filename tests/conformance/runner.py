@@ -46,7 +46,7 @@ def _client(name: str) -> Language:
 LANGUAGES = {
     language.name: language
     for language in (
-        Language("python", (sys.executable, str(Path(__file__).parent / "runner_python.py"))),
+        Language("python", (sys.executable, "-m", "tests.conformance.runner_python")),
         _client("go"),
         _client("typescript"),
         _client("java"),

@@ -9,11 +9,9 @@ import asyncio
 import itertools
 import json
 import platform
-import statistics
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -24,7 +22,9 @@ import callgate.aio
 from callgate.v1 import function_service_pb2 as service_pb
 from callgate.v1 import function_service_pb2_grpc as stubs
 from callgate.v1 import value_pb2
-from callgate.values import decode, encode
+from callgate.values import decode
+from tests.conformance.runner_python_callers import measured, mixed
+from tests.conformance.runner_python_failures import failure_of, from_hex, to_hex
 
 Answer = dict[str, Any]
 Request = Mapping[str, Any]
@@ -32,109 +32,6 @@ Request = Mapping[str, Any]
 
 class Unsupported(Exception):
     """The client does not offer this."""
-
-
-# ------------------------------------------------------------------------------------------------- values and failures
-
-
-def to_hex(value: Any) -> str:
-    """A value as its Value's bytes."""
-    return encode(value).SerializeToString(deterministic=True).hex()
-
-
-def from_hex(text: str) -> Any:
-    """The value of a Value's bytes."""
-    return decode(value_pb2.Value.FromString(bytes.fromhex(text)))
-
-
-#: Fields of the builtin exceptions beyond args.
-_FIELDS: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
-    (OSError, ("errno", "strerror", "filename", "filename2")),
-    (SyntaxError, ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset")),
-    (UnicodeError, ("encoding", "object", "start", "end", "reason")),
-    (ImportError, ("name", "path")),
-    (NameError, ("name",)),
-    (AttributeError, ("name",)),
-    (StopIteration, ("value",)),
-)
-
-
-def failure_of(error: BaseException) -> Answer:
-    """The failure object of what the client raised."""
-    remote = isinstance(error, callgate.RemoteError)
-    found: Answer = {
-        "class": type(error).__name__,
-        "raised": remote,
-        "code": "",
-        "reason": "",
-        "message": str(error),
-        "metadata": {},
-        "retry_after": None,
-        "call_id": "",
-        "exception": None,
-    }
-    if isinstance(error, callgate.RemoteError):
-        found |= {
-            # The class is made for each remote exception: what users catch it by says more.
-            "class": "RemoteError",
-            "code": error.code,
-            "reason": error.error_reason,
-            "message": error.message,
-            "call_id": error.call_id,
-            "exception": _exception(error),
-        }
-    elif isinstance(error, callgate.GateError):
-        found |= {
-            "code": error.code,
-            "reason": error.reason,
-            "message": error.message,
-            "metadata": dict(error.metadata),
-            "retry_after": error.retry_after,
-            "call_id": getattr(error, "call_id", ""),
-        }
-    elif isinstance(error, asyncio.CancelledError):
-        found["code"] = "CANCELLED"
-    return found
-
-
-def _exception(error: BaseException | None) -> Answer | None:
-    if not isinstance(error, callgate.RemoteError):
-        return None
-    kind = type(error)
-    attributes = {
-        name: value
-        for base, names in _FIELDS
-        if isinstance(error, base)
-        for name in names
-        if (value := getattr(error, name, None)) is not None
-    }
-    return {
-        "type": kind.__name__,
-        "module": error.remote_module,
-        "qualname": kind.__qualname__,
-        "message": error.message,
-        # A group's own are its message and its members again.
-        "args": [] if isinstance(error, BaseExceptionGroup) else [to_hex(argument) for argument in error.args],
-        "notes": [note for note in getattr(error, "__notes__", ()) if not note.startswith("Remote traceback ")],
-        "frames": [
-            {"file": frame.file, "line": frame.line, "function": frame.function, "source": frame.source}
-            for frame in error.frames
-        ],
-        "cause": _exception(error.__cause__),
-        "context": _exception(error.__context__),
-        "suppress_context": error.__suppress_context__,
-        "exceptions": [_exception(member) for member in getattr(error, "exceptions", ())],
-        "builtin_bases": [
-            base.__name__
-            for base in kind.__mro__[1:]
-            if base.__module__ == "builtins" and base not in (BaseException, object) and base.__name__ != kind.__name__
-        ],
-        "truncated": error.truncated,
-        "attributes": {name: to_hex(value) for name, value in attributes.items()},
-    }
-
-
-# ----------------------------------------------------------------------------------------------------------- the ops
 
 
 class Connected:
@@ -187,7 +84,7 @@ class Runner:
         if op is None:
             return answer | {"fault": f"unknown op {request['op']!r}"}
         try:
-            return answer | op(request)
+            return {**answer, **op(request)}
         except Unsupported as why:
             return answer | {"unsupported": str(why)}
         except Exception as error:  # a bug here, and the driver is to see it
@@ -291,24 +188,24 @@ class Runner:
 
     def op_concurrent(self, request: Request) -> Answer:
         """Many callers, each in a thread."""
-        return _mixed(request, self._gate(request).call)
+        return mixed(request, self._gate(request).call)
 
     def op_shared(self, request: Request) -> Answer:
         """The same through `submit`."""
         submit = self._gate(request).submit
-        return _mixed(request, lambda *call: submit(*call).result())
+        return mixed(request, lambda *call: submit(*call).result())
 
     def op_bench(self, request: Request) -> Answer:
         """How fast calls are."""
         if request["what"] == "wrapper":
             gate = self._gate(request)
-            return _measured(lambda: gate.call("math", "sqrt", 16.0), request)
+            return measured(lambda: gate.call("math", "sqrt", 16.0), request)
         message = service_pb.CallFunctionRequest(
             module="math", function="sqrt", args=[value_pb2.Value(double_value=16.0)]
         )
         with grpc.insecure_channel(self._gates[request["gate"]].target) as channel:
-            method = stubs.FunctionServiceStub(channel).CallFunction
-            return _measured(lambda: method(message).value.double_value, request)
+            method = stubs.FunctionServiceStub(channel).CallFunction  # type: ignore[no-untyped-call]  # generated
+            return measured(lambda: method(message).value.double_value, request)
 
 
 def _named(call: Request) -> tuple[str, str, list[Any], dict[str, Any]]:
@@ -339,80 +236,6 @@ def _function(info: callgate.FunctionInfo) -> Answer:
         "signature": info.signature,
         "doc": info.doc,
         "executor": info.executor,
-    }
-
-
-# --------------------------------------------------------------------------------------------------------- many callers
-
-
-def _in_threads(count: int, work: Callable[[int], None]) -> None:
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def _mixed(request: Request, call: Callable[..., Any]) -> Answer:
-    calls = request["calls"]
-    wrong: list[str] = []
-    made = [0] * request["callers"]
-
-    def caller(number: int) -> None:
-        for index in range(calls):
-            n = number * calls + index
-            what, expected = _mixed_call(n, number, index)
-            try:
-                answer = call(*what)
-            except Exception as error:
-                answer = error
-            made[number] += 1
-            if type(answer) is not type(expected) or answer != expected:
-                wrong.append(f"caller {number}, call {index}: {what} gave {answer!r}, not {expected!r}")
-
-    _in_threads(request["callers"], caller)
-    return {"made": sum(made), "wrong": wrong[:10]}
-
-
-def _mixed_call(n: int, caller: int, call: int) -> tuple[tuple[Any, ...], Any]:
-    kind = n % 4
-    if kind == 0:
-        return ("math", "sqrt", float(n) * float(n)), float(n)
-    if kind == 1:
-        return ("json", "dumps", [n, "x"]), f'[{n}, "x"]'
-    if kind == 2:
-        return ("builtins", "abs", -n), n
-    value = {"caller": caller, "call": call}
-    return ("conformance_functions", "echo", value), value
-
-
-def _measured(call: Callable[[], float], request: Request) -> Answer:
-    if call() != 4.0:
-        raise RuntimeError("math.sqrt(16.0) is not 4.0")
-    times: list[list[float]] = [[] for _ in range(request["callers"])]
-    began = time.perf_counter()
-    end = began + request["seconds"]
-
-    def caller(number: int) -> None:
-        clock, mine = time.perf_counter, times[number].append
-        before = clock()
-        while before < end:
-            call()
-            after = clock()
-            mine(after - before)
-            before = after
-
-    if request["callers"] == 1:
-        caller(0)
-    else:
-        _in_threads(request["callers"], caller)
-    seconds = time.perf_counter() - began
-    taken = sorted(itertools.chain(*times))
-    return {
-        "calls": len(taken),
-        "seconds": seconds,
-        "p50": statistics.median(taken),
-        "p99": taken[int(len(taken) * 0.99)],
     }
 
 
