@@ -50,16 +50,16 @@ public final class Call {
    * @return the call
    */
   public Call args(Object... args) {
-    return args(args == null ? Collections.singletonList(null) : Arrays.asList(args));
+    return argList(args == null ? Collections.singletonList(null) : Arrays.asList(args));
   }
 
   /**
-   * The call with other positional arguments.
+   * The call with other positional arguments. (No overload of {@link #args}: a list there is one argument.)
    *
    * @param args all of them
    * @return the call
    */
-  public Call args(List<?> args) {
+  public Call argList(List<?> args) {
     return new Call(module, function, Collections.unmodifiableList(new ArrayList<>(args)), kwargs, timeout);
   }
 

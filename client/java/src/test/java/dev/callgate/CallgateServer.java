@@ -6,7 +6,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -15,7 +14,8 @@ import java.util.regex.Pattern;
 /** A real server of the tests' own: the environment's CALLGATE, else the repository's ../../.venv/bin/callgate. */
 final class CallgateServer implements AutoCloseable {
   private static final Path REPOSITORY = Path.of("..", "..").toAbsolutePath().normalize();
-  private static final Path FUNCTIONS = REPOSITORY.resolve("tests/conformance/functions");
+  private static final String FUNCTIONS = REPOSITORY.resolve("tests/conformance/functions").toString();
+  private static final String CONFIGURATION = Path.of("src/test/resources/server.toml").toAbsolutePath().toString();
   private static final Pattern SERVES = Pattern.compile("serves on (\\S+)");
 
   private static CallgateServer shared;
@@ -23,11 +23,10 @@ final class CallgateServer implements AutoCloseable {
   private final Process process;
   private final String target;
 
-  private CallgateServer(List<String> options) {
-    List<String> command = new ArrayList<>(List.of(executable(), "serve", "math", "json.dumps", "builtins.abs", "examples/"));
-    command.add(FUNCTIONS.resolve("conformance_functions.py").toString());
-    command.add(FUNCTIONS.resolve("conformance_events.py").toString());
-    command.addAll(options);
+  private CallgateServer(String address) {
+    List<String> command = List.of(
+        executable(), "serve", "--config", CONFIGURATION, "--path", FUNCTIONS, "--path", REPOSITORY.toString(),
+        "--listen", address);
     try {
       process = new ProcessBuilder(command).directory(REPOSITORY.toFile()).redirectErrorStream(true).start();
       BufferedReader output =
@@ -80,7 +79,7 @@ final class CallgateServer implements AutoCloseable {
 
   /** One at an address. */
   static CallgateServer at(String address) {
-    return new CallgateServer(List.of("--listen", address));
+    return new CallgateServer(address);
   }
 
   String target() {

@@ -221,7 +221,7 @@ public final class Runner {
     if (request.has("args")) {
       request.getAsJsonArray("args").forEach(hex -> args.add(Hex.decode(hex.getAsString())));
     }
-    call = call.args(args);
+    call = call.argList(args);
     if (request.has("kwargs")) {
       for (Map.Entry<String, JsonElement> named : request.getAsJsonObject("kwargs").entrySet()) {
         call = call.kwarg(named.getKey(), Hex.decode(named.getValue().getAsString()));
