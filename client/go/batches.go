@@ -113,6 +113,7 @@ func (g *Gate) readBatch(stream grpc.ClientStream, outcomes []outcome) ([]int, e
 		}
 		return nil, g.errorOf(err, stream.Trailer())
 	}
+	g.wasReached()
 	arrived := make([]int, 0, len(response.GetResults()))
 	for _, result := range response.GetResults() {
 		index := int(result.GetIndex())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,35 +106,57 @@ func targetOf(target string) (string, error) {
 	return "", fmt.Errorf("%s is no target: %s", shortKey(target), right)
 }
 
-const hungUp = "the server hung up; "
+const (
+	nobody           = "nothing listens there; is the server running (`callgate serve`)?"
+	noHost           = "there is no host of that name"
+	anotherName      = "the server's certificate is for another name; WithServerName says for which"
+	unknownAuthority = "the server's certificate is not signed by an authority that this client trusts; name the one that signed it with WithCA"
+	wantsTLS         = "the server hung up; it may speak TLS: WithTLS or WithCA"
+	wantsCertificate = "the server hung up; it may want a client certificate: WithClientCertificate"
+	otherCertificate = "the server hung up; it may not know the authority that signed this client's certificate"
+)
 
-// unreachableSigns stand in what gRPC and Go say of a connection that cannot be made, most telling first. Where their
-// wording changes, it is shown as it is; tests notice.
-var unreachableSigns = []struct{ sign, plain, secure string }{
-	{"first record does not look like a TLS handshake", "", "the server does not speak TLS there: leave the TLS options out"},
-	{"certificate has expired or is not yet valid", "", "the server's certificate is out of its time"},
-	{"certificate signed by unknown authority", "", "the server's certificate is not signed by an authority that this client trusts; name the one that signed it with WithCA"},
-	{"certificate is valid for", "", "the server's certificate is for another name; WithServerName says for which"},
-	{"doesn't contain any IP SANs", "", "the server's certificate is for another name; WithServerName says for which"},
-	{"certificate required", "", hungUp + "it wants a client certificate: WithClientCertificate"},
-	{"unknown certificate authority", "", "the server does not know the authority that signed this client's certificate"},
-	{"bad certificate", "", "the server does not take this client's certificate"},
-	{"connection refused", "nothing listens there; is the server running (`callgate serve`)?", "nothing listens there; is the server running (`callgate serve`)?"},
-	{"no such file or directory", "nothing listens there; is the server running (`callgate serve`)?", "nothing listens there; is the server running (`callgate serve`)?"},
-	{"no such host", "there is no host of that name", "there is no host of that name"},
-	{"error reading server preface", hungUp + "it may speak TLS: WithTLS or WithCA", hungUp + "it may want a client certificate: WithClientCertificate"},
+// unreachableSigns stand in what gRPC and Go say of a connection that cannot be made, most telling first, with what they
+// mean. Where their wording changes, it is shown as it is; tests notice.
+var unreachableSigns = []struct{ sign, meaning string }{
+	{"first record does not look like a TLS handshake", "the server does not speak TLS there: leave the TLS options out"},
+	{"certificate has expired or is not yet valid", "the server's certificate is out of its time"},
+	{"certificate signed by unknown authority", unknownAuthority},
+	{"certificate is valid for", anotherName},
+	{"certificate is not valid for any names", anotherName},
+	{"doesn't contain any IP SANs", anotherName},
+	{"certificate required", wantsCertificate},
+	{"unknown certificate authority", otherCertificate},
+	{"bad certificate", otherCertificate},
+	{"connection refused", nobody},
+	{"no such file or directory", nobody},
+	{"no such host", noHost},
 }
+
+// hangUps are how it looks where a server ends a connection: with TLS 1.3 a client learns only so that its certificate, or
+// its lack of one, did not do.
+var hangUps = []string{"error reading server preface", "broken pipe", "connection reset by peer", "EOF"}
 
 // unreachable is what gRPC says of a connection that could not be made, as a sentence with what to do; other texts stay.
 func (g *Gate) unreachable(details string) string {
+	meaning := ""
 	for _, known := range unreachableSigns {
-		said := known.plain
-		if g.secure {
-			said = known.secure
-		}
-		if said != "" && strings.Contains(details, known.sign) {
-			return fmt.Sprintf("cannot connect to %s: %s (%s)", g.target, said, details)
+		if meaning == "" && strings.Contains(details, known.sign) {
+			meaning = known.meaning
 		}
 	}
-	return details
+	hungUp := slices.ContainsFunc(hangUps, func(sign string) bool { return strings.Contains(details, sign) })
+	switch {
+	case meaning != "" || !hungUp || g.reached.Load(): // a connection that did work broke for another reason
+	case !g.secure:
+		meaning = wantsTLS
+	case g.certified:
+		meaning = otherCertificate
+	default:
+		meaning = wantsCertificate
+	}
+	if meaning == "" {
+		return details
+	}
+	return fmt.Sprintf("cannot connect to %s: %s (%s)", g.target, meaning, details)
 }

@@ -1,8 +1,8 @@
 // Package callgate calls Python functions that a Callgate server exposes.
 //
 //	gate, err := callgate.Dial("localhost:50051")
-//	v, err := gate.CallFunction(ctx, "math", "sqrt", 16.0)             // any, error
-//	area, err := callgate.Call[float64](ctx, gate, "shapes", "area", 2) // typed
+//	v, err := gate.CallFunction(ctx, "math", "sqrt", 16.0)                      // any, error
+//	area, err := callgate.Call[float64](ctx, gate, "examples.shapes", "area", 2) // typed
 //
 // A call ends in one of two kinds of error, never mixed: a [*PythonError], when the function raised, and a [*GateError],
 // when getting to the function failed. An argument that has no form on the wire is a [*ValueFormError], before anything

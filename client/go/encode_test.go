@@ -17,7 +17,8 @@ type line struct {
 	UnitPrice float64 `callgate:"price"`
 	Quantity  int     `callgate:"quantity,omitempty"`
 	Secret    string  `callgate:"-"`
-	hidden    int     //nolint:unused // that it is not sent is what is tested
+	//lint:ignore U1000 that it is not sent is what is tested
+	hidden int
 }
 
 type base struct{ OrderID int64 }

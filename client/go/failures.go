@@ -28,6 +28,7 @@ func (g *Gate) errorOf(err error, trailer metadata.MD) error {
 	callID := first(trailer, "callgate-call-id")
 	rich := failed.Proto()
 	if len(rich.GetDetails()) > 0 {
+		g.wasReached()
 		return errorFromStatus(rich, callID)
 	}
 	message := failed.Message()

@@ -172,5 +172,6 @@ func unary[Q, R any](ctx context.Context, g *Gate, rpc func(context.Context, Q, 
 	if err != nil {
 		return none, g.errorOf(err, trailer)
 	}
+	g.wasReached()
 	return response, nil
 }

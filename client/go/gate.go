@@ -18,13 +18,16 @@ type Gate struct {
 	conn       *grpc.ClientConn
 	functions  pb.FunctionServiceClient
 	target     string
-	secure     bool
+	secure     bool // with TLS
+	certified  bool // with a certificate of its own
 	timeout    time.Duration
 	maxMessage int
 	// places holds a token for each call on its way.
 	places chan struct{}
 	shared *sharer
 	closed atomic.Bool
+	// reached is whether anything was ever answered: what breaks a connection before is another matter than after.
+	reached atomic.Bool
 	// done ends what waits in this client when the Gate is closed.
 	done chan struct{}
 }
@@ -52,7 +55,8 @@ func Dial(target string, options ...Option) (*Gate, error) {
 	}
 	gate := &Gate{
 		conn: conn, functions: pb.NewFunctionServiceClient(conn), target: target, secure: set.tls != nil,
-		timeout: set.timeout, maxMessage: set.maxMessage, places: make(chan struct{}, set.inFlight),
+		certified: set.tls != nil && len(set.tls.Certificates) > 0,
+		timeout:   set.timeout, maxMessage: set.maxMessage, places: make(chan struct{}, set.inFlight),
 		done: make(chan struct{}),
 	}
 	gate.shared = newSharer(gate)
@@ -95,7 +99,15 @@ func (g *Gate) CallFunction(ctx context.Context, module, function string, args .
 	if err != nil {
 		return nil, g.errorOf(err, trailer)
 	}
+	g.wasReached()
 	return decodeResult(response)
+}
+
+// wasReached notes that something was answered; reading first leaves the flag's memory shared among processors.
+func (g *Gate) wasReached() {
+	if !g.reached.Load() {
+		g.reached.Store(true)
+	}
 }
 
 // Call calls a function as [Gate.CallFunction] does, and converts what it returns to T as [To] does; what does not fit

@@ -62,6 +62,7 @@ func (g *Gate) Stream(ctx context.Context, module, function string, args ...any)
 				yield(nil, g.errorOf(err, stream.Trailer()))
 				return
 			}
+			g.wasReached()
 			item, err := decodeResult(response)
 			if !yield(item, err) || err != nil { // what follows an item that does not decode would be taken for it
 				return

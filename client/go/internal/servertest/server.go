@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -48,13 +49,16 @@ func Command() (string, error) {
 
 var servesOn = regexp.MustCompile(` serves on (\S+) `)
 
-// Start starts `callgate serve ARGUMENTS… --listen 127.0.0.1:0`, and returns when it serves.
+// Start starts `callgate serve ARGUMENTS…`, on a free port unless they have --listen, and returns when it serves.
 func Start(arguments ...string) (*Server, error) {
 	command, err := Command()
 	if err != nil {
 		return nil, err
 	}
-	process := exec.Command(command, append(append([]string{"serve"}, arguments...), "--listen", "127.0.0.1:0")...)
+	if !slices.Contains(arguments, "--listen") {
+		arguments = append(arguments, "--listen", "127.0.0.1:0")
+	}
+	process := exec.Command(command, append([]string{"serve"}, arguments...)...)
 	process.Env = append(os.Environ(), "PYTHONUNBUFFERED=1", "COLUMNS=200")
 	output, input, err := os.Pipe()
 	if err != nil {
