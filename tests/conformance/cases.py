@@ -51,7 +51,7 @@ _ENDS = {"value", "failure"}
 _VERBS: Mapping[str, set[str]] = {
     "call": _CALL | _ENDS | {"cancel_after", "within"},
     "stream": _CALL | {"take", "cancel_after", "values", "failure", "within"},
-    "batch": {"timeout", "call_timeout", "results", "failure", "within", "ended"},
+    "batch": {"timeout", "call_timeout", "results", "failure", "within", "ended", "unanswered"},
     "list": {"functions", "exactly", "failure"},
     "describe": {"function", "failure"},
     "decode": {"value", "refused"},

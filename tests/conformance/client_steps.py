@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -110,7 +110,13 @@ class ClientSteps(Scene):
         if "ended" in options:
             # As a whole or call by call: what the client makes of a batch that was cut off is its own affair.
             for one in answer.get("results", [answer]):
-                yield from ended({"failure": {"raised": False, "code": options["ended"]}}, one)
+                yield from ended({"failure": {"raised": False, **options["ended"]}}, one)
+            return
+        if "unanswered" in options:  # as a whole, or each but those that were
+            for index, one in enumerate(answer.get("results", [answer])):
+                expected = options["unanswered"].get(index)
+                if "failure" not in one and (expected is None or list(ended({"value": expected}, one))):
+                    yield f"results[{index}] was not answered, and is {one}"
             return
         if "failure" in options:
             yield from ended(options, answer)
@@ -158,19 +164,38 @@ class ClientSteps(Scene):
 
     def do_random_values(self, count: int, options: Mapping[str, Any]) -> Iterator[str]:
         """Values from a seed come back as they are."""
-        for data in random_values(options["seed"], count):
-            answer = self.player.runner.ask("value", value=data.hex())
-            yield from (f"{problem}; of {data.hex()}" for problem in ended({"value": Wire(data)}, answer))
+
+        def wrong(data: bytes, answer: Mapping[str, Any]) -> Iterator[str]:
+            yield from ended({"value": Wire(data)}, answer)
+
+        yield from self._values(random_values(options["seed"], count), wrong)
 
     def do_damaged_values(self, count: int, options: Mapping[str, Any]) -> Iterator[str]:
         """Damaged values are refused, or are other values: what Python reads too is the same to the client."""
-        for data in damaged(options["seed"], count):
-            answer = self.player.runner.ask("value", value=data.hex())
+
+        def wrong(data: bytes, answer: Mapping[str, Any]) -> Iterator[str]:
             mine = reading(data)
             if "value" in answer and mine is not None:
-                yield from (f"{problem}; of {data.hex()}" for problem in ended({"value": mine}, answer))
+                yield from ended({"value": mine}, answer)
             elif "value" not in answer and "class" not in answer.get("failure", {}):
-                yield f"neither a value nor a failure for {data.hex()}: {str(answer)[:300]}"
+                yield f"neither a value nor a failure: {str(answer)[:300]}"
+
+        yield from self._values(damaged(options["seed"], count), wrong)
+
+    def _values(
+        self, values: Iterable[bytes], wrong: Callable[[bytes, Mapping[str, Any]], Iterator[str]]
+    ) -> Iterator[str]:
+        """The shortest of the values that the client gets wrong: the longer ones are mostly so for the same reason."""
+        found = [
+            (data, problem)
+            for data in values
+            for problem in wrong(data, self.player.runner.ask("value", value=data.hex()))
+        ]
+        found.sort(key=lambda one: len(one[0]))
+        for data, problem in found[:3]:
+            yield f"{problem}; of !hex {data.hex()}"
+        if len(found) > 3:
+            yield f"and {len(found) - 3} longer ones"
 
     def do_concurrent(self, callers: int, options: Mapping[str, Any]) -> Iterator[str]:
         yield from self._many("concurrent", callers, options)
