@@ -51,6 +51,10 @@ help: ## List what make can do
 	@$(ENVIRONMENT) .venv-peers build peers
 	@touch $@
 
+.venv-peers-ray/.peers-ray: $(SOURCES_OF_ENVIRONMENT) requirements/peers-ray.txt
+	@$(ENVIRONMENT) .venv-peers-ray build peers-ray
+	@touch $@
+
 .build/stubs-venv/.stubs: $(ENVIRONMENT) requirements/stubs.txt
 	@mkdir -p .build
 	@$(ENVIRONMENT) .build/stubs-venv stubs
@@ -128,6 +132,16 @@ lock: .build/lock-venv/.lock ## Refresh the locks in requirements/ to the newest
 bench: .venv/.dev .venv-peers/.peers ## Measure, write loadtest/bench/results.json and README's table (ARGS='gate values')
 	.venv/bin/python -m loadtest.bench $(ARGS)
 
+# Ray is large, and not for every platform: without it the rest is measured, and the results say so.
+.PHONY: peers
+peers: .venv/.dev .venv-peers/.peers ## Measure Callgate beside RPyC, Pyro5, Ray and others (ARGS=--quick, ARGS=--help)
+	@$(MAKE) .venv-peers-ray/.peers-ray || rm -rf .venv-peers-ray
+	.venv/bin/python -m loadtest.peers $(ARGS)
+
+.PHONY: growth
+growth: .venv/.dev .venv-peers/.peers ## Measure callers, functions and payloads that grow (ARGS=--quick)
+	.venv/bin/python -m loadtest.peers growth $(ARGS)
+
 .PHONY: loadtest
 loadtest: .venv/.server .venv-loadtest/.loadtest ## Load a server for a minute, report into loadtest/results/
 	.venv-loadtest/bin/python -m loadtest --callgate .venv/bin/callgate $(ARGS)
@@ -142,5 +156,5 @@ image: ## Build the container image, and prove that it serves (IMAGE=callgate)
 
 .PHONY: clean
 clean: ## Delete what make made: environments, caches, results
-	rm -rf .venv .venv-3.11 .venv-loadtest .venv-fuzz .build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis loadtest/results
+	rm -rf .venv .venv-3.11 .venv-loadtest .venv-fuzz .venv-peers .venv-peers-ray .build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis loadtest/results
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

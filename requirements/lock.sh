@@ -21,6 +21,8 @@ compile server pyproject.toml --extra server "$@"
 compile dev pyproject.toml --extra server --group dev -c requirements/server.txt "$@"
 compile fuzz pyproject.toml --extra server --group fuzz --group dev -c requirements/dev.txt "$@"
 compile loadtest pyproject.toml --group loadtest -c requirements/server.txt "$@"
-for group in build stubs lock peers; do
+# The peers have the very grpcio and protobuf that Callgate has, so that only what is compared differs.
+compile peers --group pyproject.toml:peers -c requirements/server.txt "$@"
+for group in build stubs lock peers-ray; do
   compile "$group" --group "pyproject.toml:$group" "$@"
 done

@@ -1,0 +1,1 @@
+"""Callgate beside what a user would pick instead: the same functions, on the same machine, in the same run."""

@@ -1,0 +1,54 @@
+"""Why a peer is ahead where it is: what the table says beside the figure.
+
+Reasons are of the kind of work, so that they are still true when figures change a little; a peer that is ahead without
+an entry here shows an empty cell, which asks for one.
+"""
+
+from __future__ import annotations
+
+__all__ = ["reason"]
+
+#: By peer and function; "*" is any other function.
+_REASONS: dict[str, dict[str, str]] = {
+    "pyro5": {
+        "sqrt": "a plain socket a thread, a short header and msgpack in C: about 25 µs of CPU a call on each side, "
+        "where an HTTP/2 request costs gRPC's Python client alone 100 µs and more; Callgate makes up for it by sharing "
+        "batches, which takes many callers",
+        "record": "msgpack encodes and decodes a dict in C within microseconds; Callgate's Value keeps what msgpack "
+        "loses (tuples, sets, big integers, dates, types of keys), and is built and read by Python code",
+        "scaled": "no HTTP/2 frames and flow control around large bodies",
+        "nap": "a call is a plain socket's message, so 512 are quickly sent; 512 threads wait on the server",
+        "burn": "the function is all the work: what differs is below a percent",
+    },
+    "rpyc": {
+        "sqrt": "a plain socket a thread, no HTTP/2",
+        "record": "the record travels as one text that json's C code makes and reads; Callgate's Value is built and "
+        "read by Python code, and keeps what JSON loses",
+        "*": "a plain socket a thread, no HTTP/2",
+    },
+    "zerorpc": {
+        "scaled": "ZeroMQ moves large bodies in C threads of its own, without HTTP/2's flow control",
+        "record": "msgpack encodes and decodes a dict in C",
+        "*": "ZeroMQ sends and receives in a C thread of its own",
+    },
+    "bare_grpcio": {
+        "record": "JSON, made and read in C; nothing generic, and what JSON loses is lost",
+        "scaled": "the array's bytes as they are: type and shape are agreed beforehand, so there is nothing to copy",
+        "*": "one message of a fixed type each way: no names, no look-up, no generic values",
+    },
+    "grpc_aio": {
+        "record": "JSON, made and read in C; nothing generic, and what JSON loses is lost",
+        "scaled": "the array's bytes as they are: type and shape are agreed beforehand, so there is nothing to copy",
+        "*": "one message of a fixed type each way, all on one event loop: no names, no look-up, no threads",
+    },
+    "ray_actors": {
+        "scaled": "on one node a large array goes through shared memory, and is not copied to be read",
+        "*": "the client takes part in the cluster: requests go to the actor's process directly",
+    },
+}
+
+
+def reason(peer: str, function: str) -> str:
+    """Why a peer is ahead on a function; empty where nobody has said."""
+    of_peer = _REASONS.get(peer, {})
+    return of_peer.get(function) or of_peer.get("*", "")

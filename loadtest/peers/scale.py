@@ -1,0 +1,192 @@
+"""Scale on one machine: two worker processes and CPU-bound calls of about 20 ms.
+
+Two figures: throughput beside the ideal, which is two processes that run the same function with no server at all, on
+the same cores in the same run; and how long a worker idled while a call waited, as a part of the workers' time. Clocks
+compare because CLOCK_MONOTONIC is the system's, the same in every process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import callgate
+from loadtest.peers.cases import BURN_ROUNDS
+from loadtest.peers.served import serve
+from loadtest.server import ROOT
+
+__all__ = ["idle_while_waiting", "scale"]
+
+_WORKERS = 2
+#: Callers: enough that a call always waits, which is when a worker may not idle.
+_CALLERS = 8
+
+_SETTINGS = """\
+transport = "{transport}"
+path = ["{folder}"]
+
+[[expose]]
+functions = ["scale_functions.*"]
+executor = "pair"
+
+[executors.pair]
+kind = "processes"
+workers = 2
+"""
+
+#: The ideal: the function alone, again and again; prints how many calls there were and how long they took.
+_ALONE = """
+import sys, time
+from loadtest.peers.scale_functions import burn_stamped
+rounds, seconds = int(sys.argv[1]), float(sys.argv[2])
+burn_stamped(rounds)
+print("ready", flush=True)
+sys.stdin.readline()
+began, calls = time.monotonic(), 0
+while time.monotonic() - began < seconds:
+    burn_stamped(rounds)
+    calls += 1
+print(calls / (time.monotonic() - began), flush=True)
+"""
+
+Stamp = tuple[float, int, float, float, float]
+
+
+def scale(
+    transports: Sequence[str], repeats: int, seconds: float, folder: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure on each transport, the ideal before each.
+
+    Args:
+        transports: which.
+        repeats: how often.
+        seconds: how long each lasts.
+        folder: for settings.
+        say: is told how it goes.
+
+    Returns:
+        By transport: rates, the ideal's rates, their ratios, the part of the workers' time that was idle while a call
+        waited, the longest such time in seconds, and the part of the calls that each worker ran.
+    """
+    results: dict[str, Any] = {}
+    for transport in transports:
+        say(f"scale, {transport}: {_WORKERS} workers, {_CALLERS} callers")
+        settings = _SETTINGS.format(transport=transport, folder=Path(__file__).parent)
+        rows: dict[str, list[float]] = {
+            name: [] for name in ("rate", "ideal", "ratio", "idle_part", "longest_idle", "busiest_part")
+        }
+        with serve(settings, folder, f"scale-{transport}", None) as server, callgate.connect(server.address) as gate:
+            _calls(gate, 0.2)
+            for _ in range(repeats):
+                ideal = _ideal(seconds)
+                stamps, rate = _calls(gate, seconds)
+                idle, longest = idle_while_waiting(stamps)
+                workers = [worker for _, worker, *_ in stamps]
+                busiest = max(workers.count(worker) for worker in set(workers)) / len(workers)
+                took = max(stamp[4] for stamp in stamps) - min(stamp[0] for stamp in stamps)
+                for name, value in zip(
+                    rows,
+                    (rate, ideal, rate / ideal, idle / (_WORKERS * took), longest, busiest),
+                    strict=True,
+                ):
+                    rows[name].append(value)
+        results[transport] = rows
+        say(
+            f"  {statistics.median(rows['ratio']):.3f} of the ideal, "
+            f"idle while a call waits {100 * statistics.median(rows['idle_part']):.2f} % of the workers' time"
+        )
+    return results
+
+
+def _ideal(seconds: float) -> float:
+    """Calls a second of two processes without a server."""
+    alone = [
+        subprocess.Popen(
+            [sys.executable, "-c", _ALONE, str(BURN_ROUNDS), str(seconds)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        )
+        for _ in range(_WORKERS)
+    ]  # fmt: skip
+    try:
+        for process in alone:
+            assert process.stdout is not None
+            process.stdout.readline()
+        for process in alone:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        return sum(float(process.communicate(timeout=seconds + 30)[0]) for process in alone)
+    finally:
+        for process in alone:
+            process.kill()
+            process.wait()
+
+
+def _calls(gate: callgate.Gate, seconds: float) -> tuple[list[Stamp], float]:
+    """Call from all callers for a while.
+
+    Returns:
+        For each call when it was sent, who ran it, from when, until when, when the answer was there; calls a second.
+    """
+    stamps: list[Stamp] = []
+    errors: list[Exception] = []
+    until = time.monotonic() + seconds
+
+    def caller() -> None:
+        while time.monotonic() < until:
+            sent = time.monotonic()
+            try:
+                worker, began, ended = gate.call("scale_functions", "burn_stamped", BURN_ROUNDS)
+            except Exception as error:
+                errors.append(error)
+                return
+            stamps.append((sent, int(worker), began, ended, time.monotonic()))
+
+    threads = [threading.Thread(target=caller) for _ in range(_CALLERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    # Only what ended while all callers were still calling: the last calls find nobody behind them.
+    full = [stamp for stamp in stamps if stamp[4] <= until]
+    return stamps, len(full) / seconds
+
+
+def idle_while_waiting(stamps: Sequence[Stamp]) -> tuple[float, float]:
+    """How long workers idled while a call waited.
+
+    A worker idles from the end of a call to the beginning of its next one, a call waits from when it was sent until it
+    begins; so the way of the request and the worker's own way to its next call count, too.
+
+    Args:
+        stamps: calls, as `_calls` returns them.
+
+    Returns:
+        Seconds in all, and the longest at a time.
+    """
+    gaps = []
+    for worker in {stamp[1] for stamp in stamps}:
+        ran = sorted((began, ended) for _, one, began, ended, _ in stamps if one == worker)
+        gaps += [(before[1], after[0]) for before, after in itertools.pairwise(ran)]
+    waits = [(sent, began) for sent, _, began, _, _ in stamps]
+    total = longest = 0.0
+    for start, end in gaps:
+        # The part of the gap in which at least one call waited: calls overlap, so they are merged first.
+        covered, reached = 0.0, start
+        for sent, began in sorted(waits):
+            low, high = max(sent, reached), min(began, end)
+            if high > low:
+                covered += high - low
+                reached = high
+        total += covered
+        longest = max(longest, covered)
+    return total, longest

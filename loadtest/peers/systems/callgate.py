@@ -1,0 +1,150 @@
+"""Callgate: both transports, each executor, and three ways of calling from Python.
+
+A variant is "TRANSPORT-EXECUTOR"; the executor "advised" is what docs/executors.md says, a function at a time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from loadtest.peers.system import Caller, Client, System
+from loadtest.server import ROOT
+
+__all__ = ["EXECUTORS", "SYSTEM", "TRANSPORTS", "settings_of"]
+
+TRANSPORTS = ("grpcio", "native")
+EXECUTORS = ("serial", "threads", "coroutines", "interpreters", "processes")
+
+_FOLDER = ROOT / "loadtest/peers"
+
+#: Room for 512 callers, which the defaults (128 calls, 256 waiting) would rightly refuse, and one worker for one core.
+_SETTINGS = """\
+transport = "{transport}"
+path = ["{folder}"]
+limits.calls = 1024
+executor = "{executor}"
+{expose}
+[executors.one-at-a-time]
+kind = "serial"
+queue = 1024
+
+[executors.many]
+kind = "threads"
+max_workers = 512
+queue = 1024
+
+[executors.parallel]
+kind = "interpreters"
+workers = 1
+queue = 1024
+
+[executors.apart]
+kind = "processes"
+workers = 1
+queue = 1024
+"""
+
+_NAMES = {"serial": "one-at-a-time", "threads": "many", "interpreters": "parallel", "processes": "apart"}
+
+_ALL = '[[expose]]\nfunctions = ["math.sqrt", "peer_functions.*"]\n'
+
+#: Which functions' modules a variant serves. What is async goes to `coroutines` by itself. CPU-bound work goes to a
+#: process of its own, so that quick calls do not wait for it.
+_EXPOSED = {
+    "advised": """\
+[[expose]]
+functions = ["math.sqrt", "peer_functions.record", "peer_functions.scaled", "peer_coroutines.nap"]
+
+[[expose]]
+functions = ["peer_functions.burn"]
+executor = "apart"
+""",
+    "coroutines": '[[expose]]\nfunctions = ["peer_coroutines.*"]\n',
+}
+
+
+def settings_of(variant: str) -> str:
+    """A variant's settings file."""
+    transport, _, executor = variant.partition("-")
+    return _SETTINGS.format(
+        transport=transport,
+        folder=_FOLDER,
+        executor=_NAMES.get(executor, "one-at-a-time"),
+        expose=_EXPOSED.get(executor, _ALL),
+    )
+
+
+def command(variant: str, folder: Path) -> list[str]:
+    """Starts a variant's server; its settings are written into a folder."""
+    file = folder / f"{variant}.toml"
+    file.write_text(settings_of(variant), "utf-8")
+    return [str(ROOT / ".venv/bin/callgate"), "serve", "--config", str(file)]
+
+
+#: As many as callers at most; the default of 100 is for clients that share a server.
+_IN_FLIGHT = 512
+
+
+def _module(function: str, mode: str) -> str:
+    if mode == "coroutines" or (mode in ("submit", "aio") and function == "nap"):
+        return "peer_coroutines"
+    return "math" if function == "sqrt" else "peer_functions"
+
+
+class _Threads:
+    """One Gate, which all threads share."""
+
+    def __init__(self, address: str, mode: str) -> None:
+        import callgate
+
+        self._gate = callgate.connect(address, in_flight=_IN_FLIGHT)
+        self._mode = mode
+
+    def caller(self) -> Caller:
+        gate, mode = self._gate, self._mode
+        if mode == "submit":
+            return lambda name, args: gate.submit(_module(name, mode), name, *args).result()
+        return lambda name, args: gate.call(_module(name, mode), name, *args)
+
+
+class _Tasks:
+    """One asyncio Gate, which all tasks share."""
+
+    def __init__(self, address: str) -> None:
+        import callgate.aio
+
+        self._gate = callgate.aio.connect(address, in_flight=_IN_FLIGHT)
+
+    def caller(self) -> Caller:
+        gate = self._gate
+
+        async def call(name: str, args: tuple[Any, ...]) -> Any:
+            return await gate.submit(_module(name, "aio"), name, *args)
+
+        return call
+
+
+def _connect(address: str, mode: str) -> Client:
+    return _Tasks(address) if mode == "aio" else _Threads(address, mode)
+
+
+def _serve(listen: str) -> None:
+    raise NotImplementedError(f"callgate serve is what serves on {listen}, see command()")
+
+
+SYSTEM = System(
+    title="Callgate",
+    environment=".venv",
+    packages=("callgate", "grpcio", "protobuf", "pygrpc-native", "numpy"),
+    drives={"call": "threads", "submit": "threads", "aio": "tasks", "coroutines": "threads"},
+    settings=(
+        "`callgate serve` with the settings that systems/callgate.py holds: the defaults, but for room for 512 callers "
+        "(limits.calls, queue, the client's in_flight), one worker for the one core, and 512 threads where threads are "
+        "what runs functions. Advised: serial for sqrt, record and scaled, processes for burn, coroutines for nap. "
+        "Clients: one Gate for all callers; `call` from threads, `submit` from threads, `submit` from asyncio's tasks."
+    ),
+    serve=_serve,
+    connect=_connect,
+    command=command,
+)
