@@ -103,6 +103,29 @@ class ConnectionTest {
     }
   }
 
+  @Test
+  void aServerThatIsGoneIsTriedAgainSoonerThanGrpcWould() throws Exception {
+    CountDownLatch attempts = new CountDownLatch(6);
+    try (ServerSocket door = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
+        Gate gate = Gate.builder("127.0.0.1:" + door.getLocalPort()).token("").connect()) {
+      new Thread(() -> turnAway(door, attempts)).start(); // ends with the door
+      assertThrows(GateException.class, () -> gate.call("math", "sqrt", 1));
+      // After 0.1, 0.2, 0.4, 0.8 and 1.6 s; gRPC's own back-off needs at least 12 s for as many.
+      assertTrue(attempts.await(10, TimeUnit.SECONDS), attempts::toString);
+    }
+  }
+
+  private static void turnAway(ServerSocket door, CountDownLatch attempts) {
+    try {
+      while (true) {
+        door.accept().close();
+        attempts.countDown();
+      }
+    } catch (IOException closed) {
+      // the test is over
+    }
+  }
+
   private static void awaitReady(ManagedChannel channel, CountDownLatch ready) {
     ConnectivityState state = channel.getState(true);
     if (state == ConnectivityState.READY) {
