@@ -15,8 +15,9 @@ type Decimal string
 // decimalParts matches the notation of str(Decimal), and what differs from it by case or by leading and trailing points.
 var decimalParts = regexp.MustCompile(`^(-?)(?:(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?|\.(\d+)(?:[eE]([+-]?\d+))?|((?i:infinity|s?nan))(\d*))$`)
 
-// mostExponent is libmpdec's largest exponent on 64-bit machines.
-const mostExponent = 999_999_999_999_999_999
+// libmpdec's limits on 64-bit machines (MAX_EMAX and MIN_ETINY): the exponent that the notation shows is at most the first,
+// that of the last digit at least the second.
+const mostExponent, leastExponent = 999_999_999_999_999_999, -1_999_999_999_999_999_997
 
 // ParseDecimal reads a decimal number, and gives it the notation of str(Decimal).
 func ParseDecimal(text string) (Decimal, error) {
@@ -32,7 +33,7 @@ func ParseDecimal(text string) (Decimal, error) {
 	exponent := int64(0)
 	if written := parts[4] + parts[6]; written != "" {
 		number, err := strconv.ParseInt(written, 10, 64)
-		if err != nil || number > mostExponent || number < -2*mostExponent {
+		if err != nil || number > 2*mostExponent || number < leastExponent { // so that nothing below overflows
 			return "", fmt.Errorf("%s is out of range", shortKey(text))
 		}
 		exponent = number
@@ -41,7 +42,11 @@ func ParseDecimal(text string) (Decimal, error) {
 	if digits == "" {
 		digits = "0"
 	}
-	return Decimal(parts[1] + scientific(digits, exponent-int64(len(fraction)))), nil
+	exponent -= int64(len(fraction))
+	if exponent < leastExponent || exponent+int64(len(digits))-1 > mostExponent {
+		return "", fmt.Errorf("%s is out of range", shortKey(text))
+	}
+	return Decimal(parts[1] + scientific(digits, exponent)), nil
 }
 
 // scientific is to-scientific-string of the General Decimal Arithmetic Specification, without the sign.

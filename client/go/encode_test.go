@@ -215,12 +215,14 @@ func TestTensorsOfGoNumbers(t *testing.T) {
 
 func TestDecimals(t *testing.T) {
 	for text, wanted := range map[string]string{"1.50": "1.50", ".5": "0.5", "1.": "1", "-0e3": "-0E+3", "0.0000001": "1E-7",
-		"123E-2": "1.23", "1e-6": "0.000001", "nan": "NaN", "-sNAN0012": "-sNaN12", "INFINITY": "Infinity", "12e5": "1.2E+6"} {
+		"123E-2": "1.23", "1e-6": "0.000001", "nan": "NaN", "-sNAN0012": "-sNaN12", "INFINITY": "Infinity", "12e5": "1.2E+6",
+		"0.1E1000000000000000000": "1E+999999999999999999", "1E-1999999999999999997": "1E-1999999999999999997"} {
 		if got, err := ParseDecimal(text); err != nil || string(got) != wanted {
 			t.Errorf("%s: %s, %v; wanted %s", text, got, err, wanted)
 		}
 	}
-	for _, text := range []string{"", "-", ".", "1_0", " 1", "+1", "1e", "Infinity1", "٣"} {
+	for _, text := range []string{"", "-", ".", "1_0", " 1", "+1", "1e", "Infinity1", "٣",
+		"12E999999999999999999", "1E1000000000000000000", "0.1E-1999999999999999997"} {
 		if got, err := ParseDecimal(text); err == nil {
 			t.Errorf("%q was taken for %s", text, got)
 		}

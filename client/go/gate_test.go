@@ -101,7 +101,7 @@ func TestWhatCannotBeReachedIsAGateError(t *testing.T) {
 
 func TestADeadlineEndsTheFunction(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	ctx, cancel := context.WithTimeout(limited(t), 300*time.Millisecond)
 	defer cancel()
 	_, err := gate.CallFunction(ctx, "conformance_functions", "until_cancelled", tell.event("it"))
@@ -113,7 +113,7 @@ func TestADeadlineEndsTheFunction(t *testing.T) {
 
 func TestCancellingEndsTheFunction(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	ctx, cancel := context.WithCancel(limited(t))
 	failed := make(chan error, 1)
 	go func() {
@@ -157,7 +157,7 @@ func TestTheGatesOwnTimeout(t *testing.T) {
 
 func TestCallsBeyondTheLimitWaitInTheClient(t *testing.T) {
 	other := dial(t)
-	tell := events{t, other}
+	tell := tellVia(t, other)
 	gate := dial(t, callgate.WithInFlight(1))
 	answered := make(chan error, 1)
 	go func() {
@@ -183,7 +183,7 @@ func TestCallsBeyondTheLimitWaitInTheClient(t *testing.T) {
 
 func TestClosingEndsCallsOnTheirWay(t *testing.T) {
 	other := dial(t)
-	tell := events{t, other}
+	tell := tellVia(t, other)
 	gate := dial(t, callgate.WithInFlight(2))
 	failed := make(chan error, 4)
 	for _, call := range []func(context.Context, string, string, ...any) (any, error){gate.CallFunction, gate.CallShared} {

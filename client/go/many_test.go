@@ -46,7 +46,7 @@ func TestAStreamsErrorComesAfterItsItems(t *testing.T) {
 
 func TestLeavingAStreamClosesTheGenerator(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	stream := gate.Stream(limited(t), "conformance_functions", "endless", tell.event("it"))
 	for item, err := range stream {
 		if err != nil {
@@ -66,7 +66,7 @@ func TestLeavingAStreamClosesTheGenerator(t *testing.T) {
 
 func TestCancellingAStreamEndsIt(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	ctx, cancel := context.WithCancel(limited(t))
 	defer cancel()
 	var last error
@@ -99,7 +99,7 @@ func TestABatchGivesResultsByTheirPlace(t *testing.T) {
 
 func TestABatchsCallsHaveALimitEach(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	results, err := gate.Batch(limited(t), []callgate.BatchCall{
 		{"conformance_functions", "until_cancelled", []any{tell.event("it")}},
 		{"math", "sqrt", []any{4.0}},
@@ -193,7 +193,7 @@ func TestMapReadsOnlyAFewBatchesAhead(t *testing.T) {
 
 func TestMapEndsWithItsContext(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	ctx, cancel := context.WithTimeout(limited(t), 200*time.Millisecond)
 	defer cancel()
 	var got []error
@@ -207,7 +207,7 @@ func TestMapEndsWithItsContext(t *testing.T) {
 
 func TestASharedCallThatIsSlowHoldsNobodyUp(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	held := make(chan error, 3)
 	for range 3 {
 		go func() {
@@ -231,7 +231,7 @@ func TestASharedCallThatIsSlowHoldsNobodyUp(t *testing.T) {
 
 func TestASharedCallThatIsCancelledEndsOnTheServer(t *testing.T) {
 	gate := dial(t)
-	tell := events{t, gate}
+	tell := tellVia(t, gate)
 	ctx, cancel := context.WithCancel(limited(t))
 	failed := make(chan error, 1)
 	go func() {
@@ -246,9 +246,43 @@ func TestASharedCallThatIsCancelledEndsOnTheServer(t *testing.T) {
 	tell.wait(tell.event("it") + " cancelled")
 }
 
+func TestASharedCallThatIsLeftAloneInItsBatchEndsOnTheServer(t *testing.T) {
+	gate := dial(t)
+	tell := tellVia(t, gate)
+	held := make(chan error, 2)
+	for range 2 { // while two batches are on their way, what comes goes together
+		go func() {
+			_, err := gate.CallShared(limited(t), "conformance_functions", "hold", tell.event("it"))
+			held <- err
+		}()
+	}
+	tell.wait(tell.event("it") + " started")
+	ctx, cancel := context.WithCancel(limited(t))
+	failed := make(chan error, 1)
+	go func() {
+		_, err := gate.CallShared(ctx, "conformance_functions", "until_cancelled", tell.event("left"))
+		failed <- err
+	}()
+	if err := mixed(gate.CallShared, limited(t), 3); err != nil {
+		t.Error(err)
+	}
+	tell.wait(tell.event("left") + " started")
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	tell.wait(tell.event("left") + " cancelled")
+	tell.signal(tell.event("it"))
+	for range 2 {
+		if err := <-held; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestASharedCallThatWaitsCanBeCancelledAndNeverStarts(t *testing.T) {
 	other := dial(t)
-	tell := events{t, other}
+	tell := tellVia(t, other)
 	gate := dial(t)
 	held := make(chan error, 4)
 	for n := range 4 { // one at a time, so that each has a batch of its own

@@ -96,8 +96,8 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithTimeout limits calls whose context has no deadline; streams, batches and Map take it as their call's limit. There
-// is no limit by default.
+// WithTimeout limits calls whose context has no deadline, and streams until their last item; of a batch and of Map it
+// limits each call, unless [CallTimeout] says otherwise. There is no limit by default.
 func WithTimeout(timeout time.Duration) Option {
 	return func(s *settings) error {
 		if timeout <= 0 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,12 +81,19 @@ func must(t *testing.T, gate *callgate.Gate, module, function string, args ...an
 
 // events are how functions and tests tell each other.
 type events struct {
-	t    *testing.T
-	gate *callgate.Gate
+	t     *testing.T
+	gate  *callgate.Gate
+	nonce int64 // so that a test that runs again has other events
 }
 
+var nonces atomic.Int64
+
+func tellVia(t *testing.T, gate *callgate.Gate) events { return events{t, gate, nonces.Add(1)} }
+
 // event is a name that no other test has.
-func (e events) event(name string) string { return fmt.Sprintf("%s of %s", name, e.t.Name()) }
+func (e events) event(name string) string {
+	return fmt.Sprintf("%s of %s, %d", name, e.t.Name(), e.nonce)
+}
 
 func (e events) signal(name string) {
 	e.t.Helper()

@@ -29,8 +29,8 @@ const (
 // is done. Where they are slow, it waits 5 ms at most: then a third goes, and a fourth. So four slow batches hold up
 // later shared calls, and nothing else. Each call returns when its own answer comes. A call whose context ends before it
 // is sent never starts. Calls share a batch where their deadlines lie within 2 % of what is left, and then have the
-// earliest of them. Once a call is sent, cancelling it cancels it on the server only if no other call of its batch is waited
-// for. No call is sent twice.
+// earliest of them. Once a call is sent, cancelling it cancels it on the server as soon as no other call of its batch is
+// waited for. No call is sent twice.
 func (g *Gate) CallShared(ctx context.Context, module, function string, args ...any) (any, error) {
 	request, err := newRequest(module, function, args)
 	if err != nil {
@@ -61,12 +61,14 @@ type sharedCall struct {
 	since    time.Time
 	answer   chan outcome // has room for the one answer: nobody waits for a caller that has gone
 	batch    *sharedBatch // nil while it waits; guarded by sharer.mutex
+	settled  bool         // whether it was answered, or its caller has gone; guarded by sharer.mutex
 }
 
 // sharedBatch is a batch on its way.
 type sharedBatch struct {
 	calls   []*sharedCall
-	waiting int // callers that have not gone; guarded by sharer.mutex
+	waiting int  // calls that are not settled; guarded by sharer.mutex
+	gone    bool // whether a caller has gone; guarded by sharer.mutex
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -197,6 +199,7 @@ func (s *sharer) exchange(ctx context.Context, calls []*sharedCall) {
 	began := false
 	end := s.gate.runBatch(ctx, frames, outcomes, func(index int) {
 		began = true
+		s.settle(calls[index], false)
 		calls[index].answer <- outcomes[index]
 	})
 	if !began && s.size.learn(end, len(calls), totalSize(frames)) {
@@ -236,17 +239,32 @@ func (s *sharer) wait(ctx context.Context, one *sharedCall) (any, error) {
 	if unsent {
 		return nil, errUnsent(ctx, "while the call waited in this client for a batch")
 	}
+	s.settle(one, true)
 	return nil, errGone(ctx)
 }
 
-// leave takes a call out of the queue, and tells whether it was still there. A batch that nobody waits for is cancelled.
+// settle notes that a call was answered, or that its caller has gone. A batch of which only gone callers' calls are left is
+// cancelled.
+func (s *sharer) settle(one *sharedCall, gone bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if one.settled {
+		return
+	}
+	one.settled = true
+	batch := one.batch
+	batch.waiting--
+	batch.gone = batch.gone || gone
+	if batch.waiting == 0 && batch.gone {
+		batch.cancel()
+	}
+}
+
+// leave takes a call out of the queue, and tells whether it was still there.
 func (s *sharer) leave(one *sharedCall) (unsent bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if one.batch != nil {
-		if one.batch.waiting--; one.batch.waiting == 0 {
-			one.batch.cancel()
-		}
 		return false
 	}
 	for i, other := range s.queue {
