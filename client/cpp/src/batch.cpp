@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "answers.h"
 #include "callgate/gate.h"
 #include "connection.h"
 #include "failures.h"
@@ -22,11 +23,13 @@ Value Outcome::value() && {
 
 namespace {
 
-std::exception_ptr server_fault(std::string message) {
-  return std::make_exception_ptr(GateError({.code = Code::internal, .message = std::move(message)}));
+GateError server_fault(std::string message) {
+  return GateError({.code = Code::internal, .message = std::move(message)});
 }
 
-std::exception_ptr no_answer() { return server_fault("the server ended the batch without an answer to this call"); }
+std::exception_ptr no_answer() {
+  return std::make_exception_ptr(server_fault("the server ended the batch without an answer to this call"));
+}
 
 Outcome outcome_of(v1::BatchResult& result) {
   switch (result.outcome_case()) {
@@ -55,17 +58,16 @@ void set_call_timeout(v1::BatchCallFunctionsRequest& request, Seconds timeout) {
   request.mutable_call_timeout()->set_nanos(static_cast<std::int32_t>((span - seconds).count()));
 }
 
-// Puts answers where they belong; the error, if the server answers what was not asked, or twice.
-std::exception_ptr take_answers(v1::BatchCallFunctionsResponse& response, std::vector<std::optional<Outcome>>& slots) {
+// Puts answers where they belong. Throws if the server answers what was not asked, or twice.
+void take_answers(v1::BatchCallFunctionsResponse& response, std::vector<std::optional<Outcome>>& slots) {
   for (v1::BatchResult& result : *response.mutable_results()) {
     const auto index = static_cast<std::size_t>(result.index());
     if (result.index() < 0 || index >= slots.size() || slots[index]) {
-      return server_fault("the server answered call " + std::to_string(result.index()) + " of a batch of " +
-                          std::to_string(slots.size()) + " twice, or unasked");
+      throw server_fault("the server answered call " + std::to_string(result.index()) + " of a batch of " +
+                         std::to_string(slots.size()) + " twice, or unasked");
     }
     slots[index] = outcome_of(result);
   }
-  return nullptr;
 }
 
 }  // namespace
@@ -86,12 +88,17 @@ std::vector<Outcome> Gate::batch(const std::vector<Call>& calls, const BatchOpti
   {
     const internal::Place place(*connection_, deadline, options.stop);
     internal::Rpc rpc(*connection_, deadline, options.stop);
-    const auto reader = connection_->stub().BatchCallFunctions(&rpc.context(), request);
-    v1::BatchCallFunctionsResponse response;
-    while (failure == nullptr && reader->Read(&response)) failure = take_answers(response, slots);
-    if (failure != nullptr) rpc.context().TryCancel();
-    const grpc::Status status = reader->Finish();
-    if (failure == nullptr && !status.ok()) failure = connection_->error_of(status, rpc.context());
+    internal::Answers<v1::BatchCallFunctionsResponse> answers(*connection_, connection_->batch_method(), rpc.context(),
+                                                              request);
+    try {
+      v1::BatchCallFunctionsResponse response;
+      while (answers.next(response)) take_answers(response, slots);
+      const grpc::Status status = answers.finish();
+      if (!status.ok()) failure = connection_->error_of(status, rpc.context());
+    } catch (const GateError&) {  // what came is no answer
+      failure = std::current_exception();
+      answers.cancel();
+    }
   }
   const bool any = std::any_of(slots.begin(), slots.end(), [](const auto& slot) { return slot.has_value(); });
   if (failure != nullptr && !any) std::rethrow_exception(failure);

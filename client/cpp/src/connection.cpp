@@ -80,6 +80,10 @@ Connection::Connection(std::string target, const Options& options)
       in_flight_(options.in_flight),
       channel_(open_channel(target_, options)),
       stub_(v1::FunctionService::NewStub(channel_)),
+      stream_method_("/callgate.v1.FunctionService/StreamFunction", grpc::internal::RpcMethod::SERVER_STREAMING,
+                     channel_),
+      batch_method_("/callgate.v1.FunctionService/BatchCallFunctions", grpc::internal::RpcMethod::SERVER_STREAMING,
+                    channel_),
       places_(options.in_flight) {
   static_cast<void>(deadline(options.timeout));  // so that a bad one is told here
   timeout_ = options.timeout;
@@ -145,7 +149,7 @@ std::exception_ptr Connection::error_of(const grpc::Status& status, const grpc::
   } else if (failure.code == Code::unimplemented && failure.message == "No message returned for unary request") {
     // What this library makes of an answer that is no such message.
     failure.code = Code::internal;
-    failure.message = "the answer is no message of callgate.v1; is it a Callgate server?";
+    failure.message = no_message;
   }
   if (failure.message.empty()) failure.message = name_of(failure.code);
   return std::make_exception_ptr(GateError(std::move(failure)));

@@ -17,6 +17,9 @@
 
 namespace callgate::internal {
 
+/// What an answer is said to be that does not parse.
+constexpr const char* no_message = "the answer is no message of callgate.v1; is it a Callgate server?";
+
 /// A channel and what is to be known about it.
 class Connection {
  public:
@@ -26,6 +29,10 @@ class Connection {
   v1::FunctionService::StubInterface& stub() { return *stub_; }
   /// The channel.
   grpc::Channel& channel() { return *channel_; }
+  /// StreamFunction, for Answers.
+  const grpc::internal::RpcMethod& stream_method() const { return stream_method_; }
+  /// BatchCallFunctions, for Answers.
+  const grpc::internal::RpcMethod& batch_method() const { return batch_method_; }
   /// Stops when the Gate is closed.
   std::stop_token closing() const { return closing_.get_token(); }
   /// Of every request, "" for none.
@@ -58,6 +65,8 @@ class Connection {
   int in_flight_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::FunctionService::StubInterface> stub_;
+  grpc::internal::RpcMethod stream_method_;
+  grpc::internal::RpcMethod batch_method_;
   Places places_;
   std::stop_source closing_;
 };

@@ -8,27 +8,24 @@ namespace callgate {
 namespace internal {
 
 std::optional<Value> StreamState::next() {
-  if (reader_ == nullptr) return std::nullopt;
+  if (!answers_) return std::nullopt;
   v1::StreamFunctionResponse response;
-  if (reader_->Read(&response)) {
-    try {
-      return decode_from(*response.mutable_value(), "result");
-    } catch (const ValueDecodeError&) {
-      close();  // what follows would be taken for it
-      throw;
-    }
+  try {
+    if (answers_->next(response)) return decode_from(*response.mutable_value(), "result");
+  } catch (const Error&) {
+    close();  // what follows would be taken for the item that this was not
+    throw;
   }
-  const grpc::Status status = reader_->Finish();
-  reader_.reset();
+  const grpc::Status status = answers_->finish();
+  answers_.reset();
   if (!status.ok()) std::rethrow_exception(connection_->error_of(status, rpc_.context()));
   return std::nullopt;
 }
 
 void StreamState::close() noexcept {
-  if (reader_ == nullptr) return;
-  rpc_.context().TryCancel();
-  reader_->Finish();  // at once, since it is cancelled; gRPC wants its end to be waited for
-  reader_.reset();
+  if (!answers_) return;
+  answers_->cancel();
+  answers_.reset();
 }
 
 }  // namespace internal

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "answers.h"
 #include "connection.h"
 
 namespace callgate::internal {
@@ -15,7 +16,7 @@ class StreamState {
               const std::optional<Instant>& deadline, const std::stop_token& stop)
       : connection_(std::move(connection)),
         rpc_(*connection_, deadline, stop),
-        reader_(connection_->stub().StreamFunction(&rpc_.context(), request)) {}
+        answers_(std::in_place, *connection_, connection_->stream_method(), rpc_.context(), request) {}
 
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
@@ -30,7 +31,7 @@ class StreamState {
  private:
   std::shared_ptr<Connection> connection_;
   Rpc rpc_;
-  std::unique_ptr<grpc::ClientReaderInterface<v1::StreamFunctionResponse>> reader_;
+  std::optional<Answers<v1::StreamFunctionResponse>> answers_;  // nothing once the stream has ended
 };
 
 }  // namespace callgate::internal
