@@ -103,20 +103,20 @@ async fn send(
 /// How a batch failed as a whole; each call left without an answer gets an error of its own.
 enum Failure {
     Rpc(Status),
-    Here(GateError),
+    Here(Error),
 }
 
 impl Failure {
     fn error(&self, gate: &Gate) -> Error {
         match self {
             Failure::Rpc(status) => gate.failure(status.clone()),
-            Failure::Here(error) => error.clone().into(),
+            Failure::Here(error) => error.clone(),
         }
     }
 }
 
-impl From<GateError> for Failure {
-    fn from(error: GateError) -> Failure {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
         Failure::Here(error)
     }
 }
@@ -143,7 +143,7 @@ async fn exchange(
     Ok(())
 }
 
-fn fill(result: BatchResult, sent: &[usize], slots: &mut [Option<Result<Value, Error>>]) -> Result<(), GateError> {
+fn fill(result: BatchResult, sent: &[usize], slots: &mut [Option<Result<Value, Error>>]) -> Result<(), Error> {
     let place = usize::try_from(result.index).ok().and_then(|index| sent.get(index)).map(|at| &mut slots[*at]);
     match place {
         Some(slot @ None) => {
@@ -156,7 +156,7 @@ fn fill(result: BatchResult, sent: &[usize], slots: &mut [Option<Result<Value, E
         }
         _ => {
             let message = format!("the server answered call {} of a batch twice, or unasked", result.index);
-            Err(GateError::new(Code::Internal, "", message))
+            Err(GateError::new(Code::Internal, "", message).into())
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::errors::GateError;
+use crate::errors::{Error, GateError};
 
 /// Timeouts from here on, a hundred years, are none: `grpc-timeout` has eight digits.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -19,9 +19,9 @@ impl Deadline {
     }
 
     /// What is left of it; none if there is no limit.
-    pub(crate) fn left(self) -> Result<Option<Duration>, GateError> {
+    pub(crate) fn left(self) -> Result<Option<Duration>, Error> {
         match self.0.map(|at| at.saturating_duration_since(Instant::now())) {
-            Some(Duration::ZERO) => Err(GateError::no_time()),
+            Some(Duration::ZERO) => Err(GateError::no_time().into()),
             left => Ok(left),
         }
     }
@@ -35,9 +35,9 @@ impl Deadline {
         self,
         future: impl Future<Output = T>,
         late: impl FnOnce() -> GateError,
-    ) -> Result<T, GateError> {
+    ) -> Result<T, Error> {
         match self.0 {
-            Some(at) => timeout_at(at, future).await.map_err(|_| late()),
+            Some(at) => timeout_at(at, future).await.map_err(|_| late().into()),
             None => Ok(future.await),
         }
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Status;
 use tonic::metadata::AsciiMetadataValue;
@@ -38,6 +39,7 @@ struct Inner {
     authorization: Option<AsciiMetadataValue>,
     target: String,
     timeout: Option<Duration>,
+    max_message: usize,
     places: Semaphore,
     in_flight: usize,
 }
@@ -80,7 +82,7 @@ impl Gate {
         let stub =
             FunctionServiceClient::new(channel).max_decoding_message_size(bytes).max_encoding_message_size(bytes);
         let places = Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS));
-        Gate { inner: Arc::new(Inner { stub, authorization, target, timeout, places, in_flight }) }
+        Gate { inner: Arc::new(Inner { stub, authorization, target, timeout, max_message, places, in_flight }) }
     }
 
     /// Calls a function; `.await` what this returns, after adding keyword arguments or a timeout.
@@ -187,7 +189,7 @@ impl Gate {
     }
 
     /// A place among the calls on their way.
-    pub(crate) async fn place(&self, deadline: Deadline) -> Result<Option<SemaphorePermit<'_>>, GateError> {
+    pub(crate) async fn place(&self, deadline: Deadline) -> Result<Option<SemaphorePermit<'_>>, Error> {
         let places = &self.inner.places;
         if let Ok(place) = places.try_acquire() {
             return Ok(Some(place));
@@ -198,7 +200,12 @@ impl Gate {
     }
 
     /// A request with what every one carries, and what is left of its time.
-    pub(crate) fn request<M>(&self, message: M, deadline: Deadline) -> Result<tonic::Request<M>, GateError> {
+    pub(crate) fn request<M: Message>(&self, message: M, deadline: Deadline) -> Result<tonic::Request<M>, Error> {
+        // tonic would say no more than that the stream was reset.
+        let size = message.encoded_len();
+        if size > self.inner.max_message {
+            return Err(GateError::too_large("REQUEST_TOO_LARGE", size as u64, self.inner.max_message as u64).into());
+        }
         let mut request = tonic::Request::new(message);
         if let Some(left) = deadline.left()? {
             request.set_timeout(left);

@@ -5,6 +5,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use prost::Message;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
@@ -17,7 +18,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Sends a request, up to four times while the server is UNAVAILABLE.
-pub(crate) async fn retried<M: Clone, R>(
+pub(crate) async fn retried<M: Message + Clone, R>(
     gate: &Gate,
     message: M,
     send: impl AsyncFn(FunctionServiceClient<Channel>, tonic::Request<M>) -> Result<Response<R>, Status>,

@@ -60,6 +60,15 @@ impl GateError {
         GateError::new(Code::DeadlineExceeded, "", "the deadline passed before an answer came")
     }
 
+    /// A message that is larger than this side sends or takes, or than the server does.
+    pub(crate) fn too_large(reason: &str, size: u64, limit: u64) -> GateError {
+        let what = if reason == "RESPONSE_TOO_LARGE" { "answer" } else { "request" };
+        let message = format!("the {what} is {size} bytes; at most {limit} are taken (max_message)");
+        let about = [("size", size.to_string()), ("limit", limit.to_string()), ("unit", "bytes".to_owned())];
+        let metadata = about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        GateError { metadata, ..GateError::new(Code::ResourceExhausted, reason, message) }
+    }
+
     /// The gRPC code's canonical name: `"NOT_FOUND"`.
     pub fn code_name(&self) -> &'static str {
         code_name(self.code)

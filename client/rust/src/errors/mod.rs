@@ -19,6 +19,7 @@ pub(crate) use status::{from_rpc_status, from_transport, of_batch};
 use crate::values::ValueError;
 
 /// Why a call failed.
+#[derive(Clone)]
 pub enum Error {
     /// The function raised.
     Python(Box<PythonError>),

@@ -1,6 +1,5 @@
 //! gRPC's failures → `Error`: from the rich status if there is one, else from the code.
 
-use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
@@ -53,7 +52,7 @@ fn of_status(status: rpc::Status, call_id: &str) -> Error {
         }
     }
     let code = Code::from(status.code);
-    let metadata: BTreeMap<String, String> = info.metadata;
+    let metadata = info.metadata;
     if let Some(exception) = exception {
         let named = metadata.get("call_id").map_or("", String::as_str);
         let call_id = if call_id.is_empty() { named } else { call_id }.to_owned();
@@ -129,9 +128,9 @@ pub(crate) fn from_transport(error: tonic::transport::Error, target: &str) -> Er
 /// How tonic and grpcio refuse a message, with the reason and numbers that Callgate would have given.
 fn too_large(status: &Status) -> Option<GateError> {
     let text = status.message();
-    let (reason, size, limit) = if let Some((_, rest)) = text.split_once("message length too large: found ") {
+    let (reason, size, limit) = if let Some((_, rest)) = text.split_once("decoded message length too large: found ") {
         let (size, limit) = rest.strip_suffix(" bytes")?.split_once(" bytes, the limit is: ")?;
-        (if text.contains("decoded") { "RESPONSE_TOO_LARGE" } else { "REQUEST_TOO_LARGE" }, size, limit)
+        ("RESPONSE_TOO_LARGE", size, limit)
     } else if status.code() == Code::ResourceExhausted {
         let (_, rest) = text.split_once("eceived message larger than max (")?;
         let (size, limit) = rest.strip_suffix(')')?.split_once(" vs. ")?;
@@ -139,12 +138,7 @@ fn too_large(status: &Status) -> Option<GateError> {
     } else {
         return None;
     };
-    let (size, limit): (u64, u64) = (size.parse().ok()?, limit.parse().ok()?);
-    let what = if reason == "RESPONSE_TOO_LARGE" { "answer" } else { "request" };
-    let message = format!("the {what} is {size} bytes; at most {limit} are taken (max_message)");
-    let about = [("size", size.to_string()), ("limit", limit.to_string()), ("unit", "bytes".to_owned())];
-    let metadata = about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Some(GateError { metadata, ..GateError::new(Code::ResourceExhausted, reason, message) })
+    Some(GateError::too_large(reason, size.parse().ok()?, limit.parse().ok()?))
 }
 
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
@@ -157,4 +151,75 @@ fn root_of(error: &(dyn StdError + 'static)) -> String {
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAISED: &str = "type.googleapis.com/callgate.v1.PythonException";
+
+    fn any(type_url: &str, message: &impl Message) -> Any {
+        Any { type_url: type_url.to_owned(), value: message.encode_to_vec() }
+    }
+
+    fn info(domain: &str) -> Any {
+        let info = rpc::ErrorInfo { reason: "OVERLOADED".into(), domain: domain.into(), ..Default::default() };
+        any("type.googleapis.com/google.rpc.ErrorInfo", &info)
+    }
+
+    fn failed(code: Code, details: Vec<Any>) -> Error {
+        let rich = rpc::Status { code: Code::ResourceExhausted as i32, message: "rich".into(), details };
+        from_rpc_status(Status::with_details(code, "plain", rich.encode_to_vec().into()), "there")
+    }
+
+    fn gate_error(error: Error) -> GateError {
+        error.gate().unwrap_or_else(|| panic!("{error:?}")).clone()
+    }
+
+    #[test]
+    fn a_failure_has_its_reason_and_when_to_retry() {
+        let delay = prost_types::Duration { seconds: 1, nanos: 500_000_000 };
+        let retry = rpc::RetryInfo { retry_delay: Some(delay) };
+        let retry = any("type.googleapis.com/google.rpc.RetryInfo", &retry);
+        let error = gate_error(failed(Code::ResourceExhausted, vec![info("callgate"), retry]));
+        assert_eq!((error.reason.as_str(), error.message.as_str()), ("OVERLOADED", "rich"));
+        assert_eq!(error.retry_after, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn another_domains_reason_is_not_ours() {
+        assert_eq!(gate_error(failed(Code::ResourceExhausted, vec![info("elsewhere")])).reason, "");
+    }
+
+    #[test]
+    fn a_code_that_a_proxy_changed_counts() {
+        let error = gate_error(failed(Code::Unavailable, vec![info("callgate")]));
+        assert_eq!((error.code, error.reason.as_str(), error.message.as_str()), (Code::Unavailable, "", "plain"));
+    }
+
+    #[test]
+    fn details_that_cannot_be_read_are_none() {
+        let garbage = Any { type_url: RAISED.to_owned(), value: vec![0xff] };
+        let error = gate_error(failed(Code::ResourceExhausted, vec![garbage, info("callgate")]));
+        assert_eq!(error.reason, "OVERLOADED");
+        let status = Status::with_details(Code::Internal, "plain", vec![0xff].into());
+        assert_eq!(gate_error(from_rpc_status(status, "there")).message, "plain");
+    }
+
+    #[test]
+    fn an_exception_makes_it_the_functions_own() {
+        let exception =
+            PythonException { r#type: "ValueError".into(), module: "builtins".into(), ..Default::default() };
+        let error = failed(Code::ResourceExhausted, vec![info("callgate"), any(RAISED, &exception)]);
+        let python = error.python().unwrap_or_else(|| panic!("{error:?}"));
+        assert_eq!((python.exception.full_name().as_str(), python.code), ("ValueError", Code::ResourceExhausted));
+    }
+
+    #[test]
+    fn grpcs_own_refusal_of_a_message_has_a_reason() {
+        let status = Status::resource_exhausted("SERVER: Received message larger than max (1048603 vs. 1048576)");
+        let error = gate_error(from_rpc_status(status, "there"));
+        assert_eq!((error.reason.as_str(), error.metadata["size"].as_str()), ("REQUEST_TOO_LARGE", "1048603"));
+    }
 }

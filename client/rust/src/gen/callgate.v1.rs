@@ -176,11 +176,11 @@ pub struct StringMap {
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Complex {
     /// The real part.
-    #[prost(double, tag = "1")]
-    pub real: f64,
+    #[prost(double, optional, tag = "1")]
+    pub real: ::core::option::Option<f64>,
     /// The imaginary part.
-    #[prost(double, tag = "2")]
-    pub imag: f64,
+    #[prost(double, optional, tag = "2")]
+    pub imag: ::core::option::Option<f64>,
 }
 /// A day of the proleptic Gregorian calendar.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -260,6 +260,13 @@ pub struct TimeDelta {
 pub struct Tensor {
     /// The element type by numpy's name: "float64", "int8", "bool", "complex128", "float16", "bfloat16", "datetime64\[ns\]",
     /// "timedelta64\[s\]", "S5" (bytes of width 5), "U3" (str of width 3, UTF-32).
+    ///
+    /// A long double is another format on each machine, and is named by it, never by numpy's "float128":
+    /// "longdouble\[x87\]" (10 bytes: 64 bits of significand, its leading one written out, then 15 of exponent and the sign;
+    /// an element whose leading bit contradicts its exponent is refused), "longdouble\[binary128\]" (IEEE 754's),
+    /// "longdouble\[double-double\]" (two doubles, the greater first, whose sum it is); as "clongdouble\[x87\]" and so on two
+    /// of these, the real part first. Where it is no more than a double it is "float64". A reader that has not the format
+    /// keeps dtype and data as they are. See docs/adr/0009-long-doubles.md.
     #[prost(string, tag = "1")]
     pub dtype: ::prost::alloc::string::String,
     /// The size of each dimension; none for a 0-d array.

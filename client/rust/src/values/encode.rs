@@ -60,7 +60,7 @@ fn encode(value: Value, budget: &mut Budget, depth: usize) -> Result<v1::Value, 
             Err(_) => Kind::BigIntValue(number.to_signed_bytes_be()),
         },
         Value::Float(number) => Kind::DoubleValue(number),
-        Value::Complex(number) => Kind::ComplexValue(v1::Complex { real: number.re, imag: number.im }),
+        Value::Complex(number) => Kind::ComplexValue(v1::Complex { real: part(number.re), imag: part(number.im) }),
         Value::Str(text) => Kind::StringValue(text),
         Value::SurrogateStr(text) => match text.into_plain() {
             Ok(text) => Kind::StringValue(text),
@@ -189,6 +189,11 @@ fn encode_record(record: Record, budget: &mut Budget, depth: usize) -> Result<v1
     }
     let record = v1::Record { type_name: record.type_name, form: record.form.number(), fields };
     Ok(placed(Kind::RecordValue(record), depth))
+}
+
+/// A part of a complex number as proto3 writes it: a zero is left out, unless it has a sign.
+fn part(number: f64) -> Option<f64> {
+    (number.to_bits() != 0).then_some(number)
 }
 
 fn wire_date(date: &temporal::Date) -> v1::Date {

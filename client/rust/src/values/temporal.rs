@@ -299,7 +299,7 @@ impl TryFrom<Duration> for TimeDelta {
 
     /// Refuses what has parts of a microsecond, or is beyond 999,999,999 days.
     fn try_from(duration: Duration) -> Result<TimeDelta, ValueError> {
-        if duration.subsec_nanos() % 1000 != 0 {
+        if !duration.subsec_nanos().is_multiple_of(1000) {
             return Err(ValueError::new(format!("{duration:?} has parts of a microsecond; a timedelta has none")));
         }
         TimeDelta::of_microseconds(duration.as_micros() as i128)

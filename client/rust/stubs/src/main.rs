@@ -16,7 +16,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("callgate-stubs PROTOS INTO".into());
     };
     // protox is a protoc in Rust: nobody needs one installed.
-    let files = protox::compile(FILES, [protos])?;
+    let mut files = protox::compile(FILES, [protos])?;
+    // prost takes -0.0 for a field that is not set and leaves it out; what is optional it leaves to us. The bytes are the
+    // same. DoubleList and Value.double_value, the only other doubles, have no such default.
+    for message in files.file.iter_mut().flat_map(|file| &mut file.message_type) {
+        if message.name() == "Complex" {
+            message.field.iter_mut().for_each(|field| field.proto3_optional = Some(true));
+        }
+    }
     std::fs::create_dir_all(into)?;
     tonic_prost_build::configure()
         .build_server(false)
