@@ -140,6 +140,9 @@ def _measure(options: argparse.Namespace, chosen: list[Target], output: Path) ->
 
 def _show(results: dict[str, Any], output: Path) -> None:
     """Tables and plots."""
+    if not results:
+        print(f"{output} has no results yet", file=sys.stderr)
+        return
     put(ROOT / "docs/peers.md", page(results), _PAGE_HEADING)
     if "peers" in results:
         put(ROOT / "README.md", small_table(results), "## Beside what you might pick instead")

@@ -36,8 +36,8 @@ def beside(peers: dict[str, Any]) -> list[Beside]:
     found = []
     for function in peers["functions"]:
         for level in levels_of(targets, function):
-            ours = _best(targets, function, level, "callgate")
-            theirs = _best(targets, function, level, "peer")
+            ours = _best(targets, function, level, ("callgate", "executor"))
+            theirs = _best(targets, function, level, ("peer",))
             if ours and theirs:
                 a, b = (targets[name]["cells"][function][level]["rate"] for name in (ours, theirs))
                 # A target that missed a round has fewer values than another: medians then, with no spread to speak of.
@@ -52,11 +52,11 @@ def levels_of(targets: _Cells, function: str) -> list[str]:
     return sorted({level for target in targets.values() for level in target["cells"].get(function, {})}, key=int)
 
 
-def _best(targets: _Cells, function: str, level: str, group: str) -> str:
-    """The target of a group with the highest median rate, of those that answered every call; "" if none did."""
+def _best(targets: _Cells, function: str, level: str, groups: tuple[str, ...]) -> str:
+    """The target of these groups with the highest median rate, of those that answered every call; "" if none did."""
     rates = {}
     for name, target in targets.items():
         cell = target["cells"].get(function, {}).get(level, {})
-        if target["group"] == group and cell.get("rate") and not any(cell["failures"]):
+        if target["group"] in groups and cell.get("rate") and not any(cell["failures"]):
             rates[name] = statistics.median(cell["rate"])
     return max(rates, key=lambda name: rates[name]) if rates and max(rates.values()) else ""

@@ -17,7 +17,13 @@ LEVELS = (1, 8, 64, 512)
 _PEERS = ("bare_grpcio", "grpc_aio", "rpyc", "pyro5", "zerorpc", "ray_actors", "ray_serve")
 
 #: What each way of calling through Callgate is called in the tables.
-_WAYS = {"submit": "submit, threads", "aio": "submit, asyncio", "call": "call, threads", "coroutines": "call, threads"}
+_WAYS = {
+    "submit": "submit, threads",
+    "aio": "submit, asyncio",
+    "call": "call, threads",
+    "advised": "call, threads",
+    "coroutines": "call, threads",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ def targets() -> list[Target]:
     """All targets, in the tables' order."""
     made = []
     for transport in reversed(TRANSPORTS):
-        for mode in ("aio", "submit"):
+        # How the ways of calling compare shows on one transport.
+        for mode in ("aio", "submit", "advised") if transport == "native" else ("aio",):
             title = f"Callgate {transport} ({_WAYS[mode]})"
             made.append(
                 Target(f"callgate-{transport}-{mode}", title, "callgate", mode, "callgate", f"{transport}-advised")

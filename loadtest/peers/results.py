@@ -45,7 +45,7 @@ def record(part: str, results: dict[str, Any], path: Path = RESULTS) -> None:
     whole = {**read(path), part: _rounded(results)}
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".partial")
-    aside.write_text(json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+    aside.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
     aside.replace(path)
 
 

@@ -100,11 +100,11 @@ def _behind(peers: dict[str, Any]) -> list[str]:
     rows = [
         (
             peers["functions"][one.function], str(one.callers), _title(peers, one.theirs),
-            f"{one.ratio:.2f} ({one.spread[0]:.2f} to {one.spread[1]:.2f})", _why(one),
+            f"{one.ratio:.2f} ({one.spread[0]:.2f} to {one.spread[1]:.2f})", _title(peers, one.ours), _why(one),
         )
         for one in behind
     ]  # fmt: skip
-    head = ("function", "callers", "ahead", "Callgate's best / it", "why")
+    head = ("function", "callers", "ahead", "Callgate's best / it", "which is", "why")
     return ["## Where a peer is ahead", _table(head, rows)]
 
 

@@ -63,7 +63,7 @@ def test_a_peer_whose_calls_failed_is_no_yardstick() -> None:
 
 def test_where_a_peer_is_ahead_the_page_says_why_and_the_small_table_counts_it() -> None:
     peers = _peers(callgate=_target("callgate", [50.0]), pyro5=_target("peer", [100.0]))
-    assert f"| Peer | 0.50 (0.50 to 0.50) | {reason('pyro5', 'sqrt')} |" in page({"peers": peers})
+    assert f"| Peer | 0.50 (0.50 to 0.50) | Callgate | {reason('pyro5', 'sqrt')} |" in page({"peers": peers})
     assert "Ahead in 0 of 1" in small_table({"peers": peers})
 
 

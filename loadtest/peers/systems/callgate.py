@@ -49,12 +49,16 @@ _NAMES = {"serial": "one-at-a-time", "threads": "many", "interpreters": "paralle
 
 _ALL = '[[expose]]\nfunctions = ["math.sqrt", "peer_functions.*"]\n'
 
-#: Which functions' modules a variant serves. What is async goes to `coroutines` by itself. CPU-bound work goes to a
-#: process of its own, so that quick calls do not wait for it.
+#: Which functions' modules a variant serves. What is async goes to `coroutines` by itself; numpy releases the GIL, so
+#: arrays go to `threads`; CPU-bound work goes to a process of its own, so that quick calls do not wait for it.
 _EXPOSED = {
     "advised": """\
 [[expose]]
-functions = ["math.sqrt", "peer_functions.record", "peer_functions.scaled", "peer_coroutines.nap"]
+functions = ["math.sqrt", "peer_functions.record", "peer_coroutines.nap"]
+
+[[expose]]
+functions = ["peer_functions.scaled"]
+executor = "many"
 
 [[expose]]
 functions = ["peer_functions.burn"]
@@ -87,7 +91,7 @@ _IN_FLIGHT = 512
 
 
 def _module(function: str, mode: str) -> str:
-    if mode == "coroutines" or (mode in ("submit", "aio") and function == "nap"):
+    if mode == "coroutines" or (mode in ("submit", "aio", "advised") and function == "nap"):
         return "peer_coroutines"
     return "math" if function == "sqrt" else "peer_functions"
 
@@ -137,11 +141,12 @@ SYSTEM = System(
     title="Callgate",
     environment=".venv",
     packages=("callgate", "grpcio", "protobuf", "pygrpc-native", "numpy"),
-    drives={"call": "threads", "submit": "threads", "aio": "tasks", "coroutines": "threads"},
+    drives={"call": "threads", "coroutines": "threads", "advised": "threads", "submit": "threads", "aio": "tasks"},
     settings=(
         "`callgate serve` with the settings that systems/callgate.py holds: the defaults, but for room for 512 callers "
         "(limits.calls, queue, the client's in_flight), one worker for the one core, and 512 threads where threads are "
-        "what runs functions. Advised: serial for sqrt, record and scaled, processes for burn, coroutines for nap. "
+        "what runs functions. Where no executor is named: serial for sqrt and record, threads for scaled, processes "
+        "for burn, coroutines for nap, as docs/executors.md advises. "
         "Clients: one Gate for all callers; `call` from threads, `submit` from threads, `submit` from asyncio's tasks."
     ),
     serve=_serve,
