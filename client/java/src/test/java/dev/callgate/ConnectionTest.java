@@ -17,13 +17,11 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What connecting refuses, and what happens where there is no server, or none any more. */
-@Timeout(60)
 class ConnectionTest {
   @ParameterizedTest
   @ValueSource(strings = {"localhost", "localhost:", "localhost:0", "localhost:65536", "http://localhost:1", "a b:1", ":1", ""})

@@ -18,10 +18,8 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Calls, streams, batches and descriptions, against a real server. */
-@Timeout(60)
 class GateTest {
   private static final String F = "conformance_functions";
 

@@ -18,10 +18,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Deadlines, cancellation, places and closing, against a real server. */
-@Timeout(60)
 class WaitingTest {
   private static final String F = "conformance_functions";
   private static final String EVENTS = "conformance_events";
