@@ -11,8 +11,8 @@ export class Tuple<T = unknown> extends Array<T> {
   }
 
   /** A tuple of these elements. */
-  static override of<T>(...items: T[]): Tuple<T> {
-    return Tuple.from(items);
+  static override of<T extends readonly unknown[]>(...items: T): Tuple<T[number]> {
+    return Tuple.from<T[number]>(items);
   }
 
   /** A tuple of an iterable's elements. */
