@@ -7,6 +7,7 @@ import com.google.rpc.RetryInfo;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +58,9 @@ final class Failures {
         }
       }
     }
-    return withoutDetails(error, code, callId, connection);
+    // grpc-java says UNKNOWN of a call that was written to a connection just cut; a server's UNKNOWN has no cause here.
+    boolean cut = code == Status.Code.UNKNOWN && error.getStatus().getCause() instanceof IOException;
+    return withoutDetails(error, cut ? Status.Code.UNAVAILABLE : code, callId, connection);
   }
 
   private static GateException withoutDetails(

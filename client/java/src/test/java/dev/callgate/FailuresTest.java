@@ -19,6 +19,7 @@ import io.grpc.StatusRuntimeException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.ConnectException;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -158,6 +159,9 @@ class FailuresTest {
         assertInstanceOf(GateException.class, Failures.of(new StatusRuntimeException(refused), CONNECTION));
     assertEquals("", error.reason());
     assertTrue(error.getMessage().contains("nothing listens there"), error.getMessage());
+    Status cut = Status.UNKNOWN.withDescription("channel closed").withCause(new ClosedChannelException());
+    GateException lost = assertInstanceOf(GateException.class, Failures.of(new StatusRuntimeException(cut), CONNECTION));
+    assertEquals(Status.Code.UNAVAILABLE, lost.code());
     Status large = Status.RESOURCE_EXHAUSTED.withDescription("Received message larger than max (200 vs. 100)");
     GateException tooLarge =
         assertInstanceOf(GateException.class, Failures.of(new StatusRuntimeException(large), CONNECTION));
