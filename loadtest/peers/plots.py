@@ -35,8 +35,9 @@ def main() -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    # The same results give the same file: no random ids, no date. Text as paths needs no font where it is read.
-    matplotlib.rcParams.update({"svg.hashsalt": "peers", "font.size": 9, "axes.spines.top": False})
+    # The same results give the same file: no random ids, no date. Text stays text, which is a fifth of the size.
+    matplotlib.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none"})
+    matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False})
     matplotlib.rcParams.update({"axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3})
     folder.mkdir(parents=True, exist_ok=True)
     if "peers" in results:
@@ -71,9 +72,14 @@ def _throughput(peers: dict[str, Any], path: Path) -> None:
                 [x for x, _ in points], [y for _, y in points], color=colour, label=one["title"],
                 marker="o", markersize=3, linewidth=2.2 if ours else 1.1, zorder=3 if ours else 2,
             )  # fmt: skip
-        panel.set(title=peers["functions"][function], xscale="log", yscale="log")
-        panel.set_xlabel("callers")
-        panel.set_ylabel("calls a second")
+        panel.set(title=peers["functions"][function], xscale="log", xlabel="callers", ylabel="calls a second")
+        levels = sorted({int(level) for one in _compared(peers).values() for level in one["cells"].get(function, {})})
+        panel.set_xticks(levels, [str(level) for level in levels], minor=False)
+        panel.set_xticks([], minor=True)
+        heights = [y for line in panel.get_lines() for y in line.get_ydata()] or [1.0]
+        low, high = min(heights), max(heights)
+        # Where all are much the same, a logarithm would make a mountain of every percent.
+        panel.set(yscale="log") if high > 4 * low else panel.set(ylim=(0, 1.1 * high))
     handles, labels = panels[0].get_legend_handles_labels()
     for panel in panels[len(functions) :]:
         panel.axis("off")
@@ -96,8 +102,8 @@ def _latency(peers: dict[str, Any], path: Path) -> None:
                 1e3 * (_median(one["cells"].get(function, {}).get("1", {}).get(key)) or 0) for one in compared.values()
             ]
             panel.barh([index + offset for index in range(len(titles))], values, 0.38, color=colour, label=key)
-        panel.set(title=peers["functions"][function], yticks=range(len(titles)), yticklabels=titles, xscale="log")
-        panel.set_xlabel("ms")
+        panel.set(title=peers["functions"][function], yticks=range(len(titles)), yticklabels=titles, xlabel="ms")
+        panel.title.set_fontsize(8)
     axes.flat[0].invert_yaxis()
     axes.flat[-1].legend(frameon=False)
     _save(figure, path)
@@ -130,7 +136,7 @@ def _median(values: Sequence[float | None] | None) -> float | None:
 def _save(figure: Any, path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    figure.savefig(path, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     plt.close(figure)
 
 
