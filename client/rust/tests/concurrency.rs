@@ -2,17 +2,21 @@
 
 mod server;
 
+use std::time::Duration;
+
 use callgate::{Dict, Error, Gate, Value};
 use server::Server;
 use tokio::task::JoinSet;
 
 const CALLERS: i64 = 64;
 const CALLS: i64 = 1000;
+/// What one call may take: a lost answer fails the test instead of hanging it.
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_callers_get_their_own_answers_to_a_thousand_calls_each() {
     let server = Server::shared();
-    let gate = Gate::connect(format!("http://{}", server.address)).await.unwrap();
+    let gate = Gate::builder(format!("http://{}", server.address)).timeout(LIMIT).connect().await.unwrap();
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let gate = gate.clone();
