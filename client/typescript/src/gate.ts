@@ -90,14 +90,14 @@ export class Gate {
    * @throws ValueFormError if an argument has no form on the wire.
    */
    
-  async call<T = unknown>(module: string, name: string, ...args: readonly unknown[]): Promise<T> {
-    return (await this.callNow(module, name, { args })) as T;
+  call<T = unknown>(module: string, name: string, ...args: readonly unknown[]): Promise<T> {
+    return this.callNow(module, name, { args }) as Promise<T>;
   }
 
   /** As `call`, with keyword arguments, a timeout and an AbortSignal: `callWith("m", "f", { args: [1], timeoutMs: 50 })`. */
    
-  async callWith<T = unknown>(module: string, name: string, options: CallOptions = {}): Promise<T> {
-    return (await this.callNow(module, name, options)) as T;
+  callWith<T = unknown>(module: string, name: string, options: CallOptions = {}): Promise<T> {
+    return this.callNow(module, name, options) as Promise<T>;
   }
 
   private async callNow(module: string, name: string, options: CallOptions): Promise<unknown> {
@@ -120,7 +120,8 @@ export class Gate {
   }
 
   private until({ timeoutMs, signal }: CallLimits, otherwise = this.timeoutMs): Until {
-    return { deadline: Date.now() + milliseconds(timeoutMs, otherwise), signal };
+    const limit = milliseconds(timeoutMs, otherwise);
+    return { deadline: limit === Infinity ? limit : Date.now() + limit, signal };
   }
 
   /**

@@ -1,6 +1,6 @@
 /** A channel: RPCs by bytes, their ends, and what their failures mean. It knows neither values nor functions. */
 
-import { Client, type ClientReadableStream, type ServiceError, status } from "@grpc/grpc-js";
+import { Client, type ClientReadableStream, type ClientUnaryCall, type ServiceError, status } from "@grpc/grpc-js";
 
 import type { Connection } from "./connection.js";
 import type { CallgateError } from "./errors.js";
@@ -54,7 +54,7 @@ export class Line {
     if (this.closed) return new RpcFailure(closed);
     if (signal?.aborted) return new RpcFailure(() => aborted(signal, false));
     // gRPC would send it all the same, and the function might run.
-    if (deadline <= Date.now()) return new RpcFailure(() => expired("before the call left this client"));
+    if (deadline !== Infinity && deadline <= Date.now()) return new RpcFailure(() => expired("before the call left this client"));
     return undefined;
   }
 
@@ -72,11 +72,20 @@ export class Line {
       const onAbort = (): void => {
         call.cancel();
       };
-      const call = this.client.makeUnaryRequest(path, same, same, buffer(data), metadata, { deadline }, (error, answer) => {
-        this.open.delete(call);
-        signal?.removeEventListener("abort", onAbort);
-        resolve(error ? this.failure(error, signal) : (answer ?? Buffer.alloc(0)));
-      });
+      let call: ClientUnaryCall;
+      // gRPC notes the stack of every call, for an error of its own that nobody sees here: ours are made where they are
+      // thrown. It is the dearer the deeper the stack, and none of it is waited for: nobody else sees the limit changed.
+      const { stackTraceLimit } = Error;
+      Error.stackTraceLimit = 0;
+      try {
+        call = this.client.makeUnaryRequest(path, same, same, buffer(data), metadata, { deadline }, (error, answer) => {
+          this.open.delete(call);
+          signal?.removeEventListener("abort", onAbort);
+          resolve(error ? this.failure(error, signal) : (answer ?? Buffer.alloc(0)));
+        });
+      } finally {
+        Error.stackTraceLimit = stackTraceLimit;
+      }
       this.open.add(call);
       signal?.addEventListener("abort", onAbort);
     });
