@@ -80,7 +80,12 @@ class ServerProcess:
         cwd: the folder to run in.
         cores: the CPU cores to run on; None for all.
         start_seconds: how long the start may take.
+
+    Attributes:
+        transport: what carries the RPCs of those that say nothing else, and have no TLS; "" for the default.
     """
+
+    transport = ""
 
     def __init__(
         self,
@@ -95,6 +100,8 @@ class ServerProcess:
         if "--listen" not in arguments and "CALLGATE_LISTEN" not in (env or {}):
             self.command += ["--listen", "127.0.0.1:0"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CALLGATE_")}
+        if self.transport and not any(argument.startswith("--tls") for argument in arguments):
+            environment["CALLGATE_TRANSPORT"] = self.transport
         for key, value in (env or {}).items():
             environment.pop(key, None)
             if value is not None:

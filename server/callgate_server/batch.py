@@ -47,6 +47,9 @@ class _Member:
         self._batch.members.add(self)
         return not self._batch.left
 
+    def may_block(self) -> None:
+        """A batch has its threads to itself."""
+
     def answer(self, status: Status) -> bool:
         """A member's answer waits for its turn in the pack."""
         return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from random import Random
+from random import SystemRandom
 from typing import Protocol
 
 from google.rpc.status_pb2 import Status
@@ -13,21 +14,23 @@ from callgate.v1.function_service_pb2 import CallFunctionRequest
 
 __all__ = ["Call", "Caller", "NobodyWaits", "new_call_id"]
 
-# Its own generator: a function that seeds the shared one must not make ids repeat. Not a secret: who guesses the id of
-# a running call learns that it runs.
-_random = Random()
+# Counted from anywhere: no two of a server are alike, and hardly two of different servers. Not a secret: who guesses
+# the id of a running call learns that it runs. SystemRandom, which no function can seed.
+_numbers = itertools.count(SystemRandom().getrandbits(63))
 
 
 def new_call_id() -> str:
     """A fresh call id: 16 hexadecimal digits."""
-    return f"{_random.getrandbits(64):016x}"
+    return f"{next(_numbers):016x}"
 
 
 class Caller(Protocol):
     """Who waits for a call's answer, as the transport knows them."""
 
     def watch(self, gone: Callable[[], None]) -> bool:
-        """Have `gone` called once, from any thread, when the caller no longer waits (also after a normal answer).
+        """Have `gone` called once, from any thread, when the caller no longer waits.
+
+        A transport may also call it after a normal answer, and need not.
 
         Returns:
             False if the caller is gone already; `gone` is then not called.
@@ -42,6 +45,13 @@ class Caller(Protocol):
         """
         ...
 
+    def may_block(self) -> None:
+        """Be told, on the thread that carries the call, that it may wait or run long from here on.
+
+        A transport that runs calls on the thread that receives them has another one receive.
+        """
+        ...
+
 
 class NobodyWaits:
     """A Caller for calls that no transport made: tests, warm-up, the dispatcher's users in the same process."""
@@ -53,6 +63,9 @@ class NobodyWaits:
     def answer(self, status: Status) -> bool:
         """Cannot be answered early."""
         return False
+
+    def may_block(self) -> None:
+        """Nothing waits for its thread."""
 
 
 class Call:

@@ -94,6 +94,9 @@ class _Everybody:
         self._gone.append(gone)
         return not self._left
 
+    def may_block(self) -> None:
+        """Its members' callers were told."""
+
     def answer(self, status: Status) -> bool:
         """Its members are answered one by one."""
         return False

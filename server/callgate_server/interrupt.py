@@ -101,11 +101,12 @@ class Scope:
         self.wanted = True
         with _interrupting:  # one at a time: the lock in `_sent` must be that of who pops the token
             sent = self._sent = self._sent or threading.Lock()
-            if not sent.locked():
-                sent.acquire()
+            ours = sent.acquire(blocking=False)  # else the work has ended, and has it for good
             try:
                 self._token.pop()
             except IndexError:
+                if ours:
+                    sent.release()  # an earlier interrupter took the token, has sent, and the work may wait for this
                 return False
             _set_async_exc(self._thread, CallInterrupted)
             sent.release()

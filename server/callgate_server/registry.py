@@ -42,6 +42,17 @@ def _elsewhere(*args: Any, **kwargs: Any) -> NoReturn:
     raise RuntimeError("this function can be run only by the workers of its own environment")
 
 
+@dataclass(slots=True)
+class Pace:
+    """How a function's calls went of late; written by whoever ran one, without a lock: the last one counts.
+
+    Attributes:
+        quick: whether the last one ended within a millisecond: then the next is expected to.
+    """
+
+    quick: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Exposed:
     """One exposed function.
@@ -55,6 +66,7 @@ class Exposed:
         streams: whether it is known to be a stream, which CallFunction refuses.
         batching: how many calls to gather at most, and for how long; None where calls are not gathered.
         notes: why it runs elsewhere than its rule says, if it does; may grow while executors start.
+        pace: how its calls went of late.
     """
 
     module: str
@@ -66,6 +78,7 @@ class Exposed:
     batching: tuple[int, float] | None = None
     notes: list[str] = field(default_factory=list, repr=False)
     known: FunctionFacts | None = field(default=None, repr=False)
+    pace: Pace = field(default_factory=Pace, repr=False)
 
     @property
     def full_name(self) -> str:

@@ -28,6 +28,7 @@ from callgate_server.servicers.functions import SERVICE, BatchLimits, FunctionSe
 from callgate_server.settings import Settings, SettingsError, is_loopback
 from callgate_server.transports.base import Credentials, Transport, TransportOptions
 from callgate_server.transports.grpcio import GrpcioTransport
+from callgate_server.transports.native import NativeTransport
 from callgate_server.wedges import WedgeWatch
 
 __all__ = ["Server", "extend_path"]
@@ -61,7 +62,8 @@ class Server:
         self._stopped = False
         self._servicer: FunctionServicer | None = None
         extend_path(settings)
-        self.transport: Transport = GrpcioTransport(_transport_options(settings))
+        transport = NativeTransport if settings.transport == "native" else GrpcioTransport
+        self.transport: Transport = transport(_transport_options(settings))
         self.readiness = Readiness(self.transport.set_serving)
         self.ladder = Ladder(Graces(settings.grace.interrupt, settings.grace.kill))
         traceback = settings.errors.traceback

@@ -222,7 +222,7 @@ class Settings(BaseSettings):
     )
 
     listen: str = "127.0.0.1:50051"
-    transport: Literal["grpcio"] = "grpcio"
+    transport: Literal["grpcio", "native"] = "grpcio"
     #: Folders put in front of sys.path.
     path: tuple[Path, ...] = ()
     #: A virtual environment whose packages functions may import.
@@ -289,6 +289,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"expose.executor: no executor {rule.executor!r}; there is {_listed(known)}")
         if self.executor not in known:
             raise ValueError(f"executor: no executor {self.executor!r}; there is {_listed(known)}")
+        if self.transport == "native" and self.tls is not None:
+            raise ValueError(
+                'transport: native has no TLS; use transport = "grpcio", or put a proxy that has TLS in front of it'
+            )
         safe = self.tls is not None and self.asks_for_credentials
         if not is_loopback(self.listen) and not safe and not self.insecure:
             missing = "TLS" if self.tls is None else "authentication"

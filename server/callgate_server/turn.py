@@ -79,6 +79,11 @@ class Turn:
         """How many hold a turn now."""
         return len(self._holders)
 
+    @property
+    def free(self) -> bool:
+        """Whether who came now would have a turn at once."""
+        return not self._waiting and len(self._holders) < self.places
+
     def held_by(self, thread: int, chain: tuple[str, ...]) -> str | None:
         """The key of a holder that runs on `thread` or is in `chain`; None if there is none.
 

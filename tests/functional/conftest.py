@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import callgate
+import tests.conftest
 from callgate_server.security.tokens import add_token
 from callgate_server.server import Server
 from callgate_server.settings import Settings
@@ -40,7 +41,13 @@ class Servers:
         key = repr(sorted(settings.items()))
         if shared and key in self._shared:
             return self._shared[key]
-        given = {"listen": "127.0.0.1:0", "path": (SERVED,), "expose": [{"functions": (f"{FUNCTIONS}.*",)}], **settings}
+        given = {
+            "listen": "127.0.0.1:0",
+            "transport": "grpcio" if "tls" in settings else tests.conftest.transport,
+            "path": (SERVED,),
+            "expose": [{"functions": (f"{FUNCTIONS}.*",)}],
+            **settings,
+        }
         server = Server(Settings(**given))
         server.start()
         if shared:

@@ -95,8 +95,25 @@ def status_of(
     return None
 
 
+#: grpc-status with Huffman coding, and the codes of the digits (RFC 7541, appendix B).
+_STATUS_CODED = b"\x88\x9a\xca\xc8\xb2\x124\xda\x8f"
+_DIGITS = {
+    "00000": 0, "00001": 1, "00010": 2, "011001": 3, "011010": 4,
+    "011011": 5, "011100": 6, "011101": 7, "011110": 8, "011111": 9,
+}  # fmt: skip
+
+
 def _status_in(block: bytes) -> int:
-    """grpc-status in a header block, where gRPC writes it as a literal without Huffman coding."""
+    """grpc-status in a header block: gRPC writes it as a plain literal, others with Huffman coding."""
     _, found, rest = block.partition(b"grpc-status")
+    if found:
+        return int(rest[1 : 1 + rest[0]])
+    _, found, rest = block.partition(_STATUS_CODED)
     assert found, f"no grpc-status in {block!r}"
-    return int(rest[1 : 1 + rest[0]])
+    bits = "".join(f"{byte:08b}" for byte in rest[1 : 1 + (rest[0] & 0x7F)])
+    status, code = 0, ""
+    for bit in bits:  # what is left in the end is padding
+        code += bit
+        if code in _DIGITS:
+            status, code = 10 * status + _DIGITS[code], ""
+    return status

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import callgate
+import tests.conftest
 from tests.functional.certificates import Authority
 from tests.functional.server_process import ServerProcess, callgate_command
 
@@ -76,7 +77,7 @@ def test_serve_prints_address_what_it_exposes_with_which_executor_and_a_line_tha
     match = server.stdout.wait_for(re.compile(r"^try:.*$", re.MULTILINE), 10)
     assert match is not None
     banner, address = server.stdout.text(), server.address
-    assert f"serves on {address} (grpcio, plain text)" in banner
+    assert f"serves on {address} ({tests.conftest.transport}, plain text)" in banner
     assert "examples.shapes" in banner
     assert "[default]" in banner
     assert "executor default: serial, one call at a time" in banner

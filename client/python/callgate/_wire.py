@@ -106,12 +106,14 @@ def too_large(size: int, limit: int) -> CallgateError:
     )
 
 
-def response_of(kind: type[Any], data: bytes) -> Any:
-    """A response message from its bytes.
+def response_of(kind: type[Any], data: bytes | None) -> Any:
+    """A response message from its bytes; None where grpcio got a good status and no message.
 
     Raises:
         ServerFault: if it is none: whatever answers there is no Callgate server.
     """
+    if data is None:
+        raise ServerFault("the call ended well and without an answer; is it a Callgate server?", code="INTERNAL")
     try:
         return kind.FromString(data)
     except DecodeError:

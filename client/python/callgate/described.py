@@ -26,6 +26,8 @@ _DEPTH = 8
 _NOTES = 20
 _MEMBERS = 50
 _FRAMES = 64
+#: Characters of a message; arbitrary, a screenful. What is longer is cut, and says so.
+_MESSAGE = 2000
 #: Deeper than any recursion limit in use.
 _MOST_FRAMES = 20_000
 
@@ -126,6 +128,7 @@ def _describe(error: BaseException, hide: str | tuple[str, ...], depth: int, see
         "exceptions": None,
         "truncated": False,
     }
+    made["truncated"] = len(made["message"]) == _MESSAGE and made["message"].endswith("…")
     _describe_frames(own["__traceback__"].__get__(error), made, hide)
     cause, context = own["__cause__"].__get__(error), own["__context__"].__get__(error)
     # A cause is usually the context too: once is enough.
@@ -230,12 +233,12 @@ def _describe_frames(traceback: TracebackType | None, into: Described, hide: str
 
 def _message_of(error: BaseException) -> str:
     if issubclass(type(error), BaseExceptionGroup):
-        return _text(BaseExceptionGroup.__dict__["message"].__get__(error), 2000)
+        return _text(BaseExceptionGroup.__dict__["message"].__get__(error), _MESSAGE)
     try:
         text = str(error)
     except BaseException as failure:  # a hostile or broken __str__ must not break the answer
         return f"<str() of this {_class_name(type(error))} raised {_class_name(type(failure))}>"
-    return _text(text, 2000)
+    return _text(text, _MESSAGE)
 
 
 def _guarded(read: Callable[..., Any], *args: Any) -> Any:

@@ -89,7 +89,10 @@ class GateError(CallgateError):
         message: the server's sentence.
         metadata: more about the reason, by name.
         retry_after: seconds after which a retry is welcome, None if the server said nothing.
+        call_id: the call's id, under which the server's log has it; "" if the answer did not say.
     """
+
+    call_id: str = ""
 
     def __init__(
         self,

@@ -59,7 +59,12 @@ def serve(
         ),
     ] = None,
     transport: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What carries RPCs. (default: grpcio)", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What carries RPCs: grpcio, or native, which is faster and has no TLS. (default: grpcio)",
+            show_default=False,
+        ),
     ] = None,
     path: Annotated[
         list[Path] | None,

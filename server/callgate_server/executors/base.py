@@ -88,6 +88,10 @@ class Executor(Protocol):
         """
         ...
 
+    def runs_at_once(self) -> bool:
+        """Whether a call that came now would run on the thread that brings it, without waiting for anything."""
+        ...
+
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call on the calling thread's time.
 

@@ -56,6 +56,10 @@ class CoroutinesExecutor(InProcessExecutor):
         """Start the loop's thread."""
         self._thread.start()
 
+    def runs_at_once(self) -> bool:
+        """Never: the loop runs it."""
+        return False
+
     def describe(self) -> str:
         """Which loop."""
         loop = type(self._loop).__module__.partition(".")[0]

@@ -69,6 +69,10 @@ class InProcessExecutor:
     def reload(self, functions: Sequence[Exposed]) -> None:
         """Nothing to do: each call brings its function."""
 
+    def runs_at_once(self) -> bool:
+        """Whether there is a free place."""
+        return self._turn.free
+
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
         run = Run(self.name, exposed, call, self._around)

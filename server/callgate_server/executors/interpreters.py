@@ -118,6 +118,10 @@ class InterpretersExecutor(InProcessExecutor):
                 function=exposed.full_name, runs_in=fallback.kind, reason=reason,
             )  # fmt: skip
 
+    def runs_at_once(self) -> bool:
+        """Never: the thread would be inside of another interpreter, where the watch over slow calls cannot see."""
+        return False
+
     def describe(self) -> str:
         """How many interpreters, and what does not run in them."""
         count = self._turn.places

@@ -147,6 +147,10 @@ class ProcessesExecutor:
 
     # ---------------------------------------------------------------------------------------------------------- calls
 
+    def runs_at_once(self) -> bool:
+        """Never: a worker runs it."""
+        return False
+
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Have a worker run a call when its turn comes."""
         return self._started.call(exposed, call)

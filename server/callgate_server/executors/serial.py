@@ -97,6 +97,10 @@ class SerialExecutor(InProcessExecutor):
             # A daemon: code stuck in C must not keep the process from exiting.
             threading.Thread(target=self._jobs.run, name=f"callgate-{self.name}", daemon=True).start()
 
+    def runs_at_once(self) -> bool:
+        """Whether nobody has the turn, and it runs on the thread that brings the call."""
+        return self._jobs is None and self._turn.free
+
     def describe(self) -> str:
         """How calls are guarded, and where they run."""
         where = {"pool": "", "dedicated": ", on one thread of its own", "main": ", on the main thread"}

@@ -6,17 +6,17 @@ client certificates only, TLS has turned strangers away and the certificate name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 import grpc
 import structlog
 
-from callgate.failures import gate_failure
+from callgate.failures import CallFailed, gate_failure
 from callgate_server.security.tokens import TokenTable
 
-__all__ = ["ANONYMOUS", "UNNAMED", "TokenInterceptor", "identity_of"]
+__all__ = ["ANONYMOUS", "UNNAMED", "TokenInterceptor", "bearer_identity", "identity_of", "unauthenticated"]
 
 audit = structlog.get_logger("callgate.audit")
 
@@ -55,8 +55,39 @@ def _printable(name: bytes) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
+def bearer_identity(tokens: TokenTable, metadata: Iterable[tuple[str, str | bytes]]) -> str | None:
+    """Whose bearer token an RPC carries (RFC 6750, section 2.1).
+
+    Args:
+        tokens: the known ones.
+        metadata: the RPC's.
+
+    Returns:
+        The token's name; None without a known one. Two of them are no token (RFC 9110 allows one such field).
+    """
+    given = [value for key, value in metadata if key == "authorization"]
+    if len(given) != 1:
+        return None
+    scheme, _, token = str(given[0]).partition(" ")
+    return tokens.identify(token.strip(" ")) if scheme.lower() == "bearer" else None
+
+
+def unauthenticated(peer: str) -> CallFailed:
+    """The failure of an RPC without a known token; the audit log is told.
+
+    Args:
+        peer: where it came from.
+    """
+    audit.info("refused", reason="UNAUTHENTICATED", peer=peer)
+    return gate_failure(
+        "UNAUTHENTICATED",
+        "this server wants a token it knows: metadata 'authorization: Bearer TOKEN' "
+        "(callgate.connect(…, token=…), callgate call --token-file FILE)",
+    )
+
+
 class TokenInterceptor(grpc.ServerInterceptor):
-    """Lets RPCs with a known bearer token pass (RFC 6750, section 2.1).
+    """Lets RPCs with a known bearer token pass.
 
     Args:
         tokens: the known ones.
@@ -67,25 +98,16 @@ class TokenInterceptor(grpc.ServerInterceptor):
         self._tokens = tokens
 
         # Bidirectional over bytes, whatever the method is: it ends the RPC without waiting for a message.
-        def unauthenticated(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            audit.info("refused", reason="UNAUTHENTICATED", peer=context.peer())
-            failure = gate_failure(
-                "UNAUTHENTICATED",
-                "this server wants a token it knows: metadata 'authorization: Bearer TOKEN' "
-                "(callgate.connect(…, token=…), callgate call --token-file FILE)",
-            )
-            refuse(context, failure.status)
+        def refused(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            refuse(context, unauthenticated(context.peer()).status)
             yield b""  # never reached: makes this a generator
 
-        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(unauthenticated)
+        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(refused)
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
-        """Pass the RPC on if its token is known; two of them are no token (RFC 9110 allows one such field)."""
-        given = [value for key, value in details.invocation_metadata if key == "authorization"]
-        if len(given) == 1:
-            scheme, _, token = str(given[0]).partition(" ")
-            name = self._tokens.identify(token.strip(" ")) if scheme.lower() == "bearer" else None
-            if name is not None:
-                _token_identity.set(name)
-                return continuation(details)
-        return self._refuse
+        """Pass the RPC on if its token is known."""
+        name = bearer_identity(self._tokens, details.invocation_metadata)
+        if name is None:
+            return self._refuse
+        _token_identity.set(name)
+        return continuation(details)

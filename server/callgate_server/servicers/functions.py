@@ -111,6 +111,9 @@ class FunctionServicer:
             status = failure.status
         return fail(context, status, call_id)
 
+    # A transport may run it on the thread that receives: the dispatcher tells the caller before a call may block.
+    call_function.tells_before_it_blocks = True  # type: ignore[attr-defined]  # read off the function, as grpcio's are
+
     def stream_function(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """StreamFunction."""
         call_id = new_call_id()

@@ -191,6 +191,9 @@ class _GrpcioCaller:
         """grpcio runs the callback when the RPC ends, however it ends; False if it has ended."""
         return bool(self._context.add_callback(gone))
 
+    def may_block(self) -> None:
+        """Each call has a thread of its own."""
+
     def answer(self, status: Status) -> bool:
         """End the RPC from another thread, while its handler still runs.
 

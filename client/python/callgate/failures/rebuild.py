@@ -58,13 +58,15 @@ def error_from_status(status: Status, *, call_id: str = "") -> CallgateError:
         if isinstance(error, errors.ValueFormError):
             error.problem, error.path = exception.message, metadata.get("path", "")
         return error
-    return gate_error_class(code)(
+    failure = gate_error_class(code)(
         status.message or code,
         code=code,
         reason=info.reason if info is not None else "",
         metadata=metadata,
         retry_after=retry_after,
     )
+    failure.call_id = call_id or metadata.get("call_id", "")
+    return failure
 
 
 def _rebuild(exception: pb.PythonException) -> RemoteError:

@@ -1,0 +1,131 @@
+"""One RPC of the native transport: what handlers see of it, and who waits for its answer."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+from google.rpc.status_pb2 import Status
+
+from callgate_server.servicers.rpc import trailers
+
+__all__ = ["Aborted", "NativeCall"]
+
+log = structlog.get_logger("callgate.transport")
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+
+class Aborted(Exception):
+    """A handler ended its RPC with a status."""
+
+    def __init__(self, code: int, message: str, trailing: Metadata) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.trailing = trailing
+
+
+class NativeCall:
+    """An RPC: the part of `grpc.ServicerContext` that servicers here use, and the `Caller` of its call.
+
+    Args:
+        front: what it came through.
+        number: its number there.
+        details: its metadata, its peer, and the seconds it has left (None: no limit).
+        identity: who makes it.
+    """
+
+    __slots__ = ("_deadline", "_details", "_front", "_watchers", "code", "ended", "identity", "number", "step_aside")
+
+    def __init__(self, front: Any, number: int, details: tuple[Metadata, str, float | None], identity: str) -> None:
+        self._front = front
+        self.number = number
+        self._details = details
+        self._deadline = None if details[2] is None else time.monotonic() + details[2]
+        self.identity = identity
+        self._watchers: deque[Callable[[], None]] | None = None
+        #: What to do before its handler may block; None where that does not matter, or is done.
+        self.step_aside: Callable[[], None] | None = None
+        #: Whether nobody waits any more.
+        self.ended = False
+        #: What a handler that returns wants to fail with all the same.
+        self.code: grpc.StatusCode | None = None
+
+    # What a handler sees of its context.
+
+    def invocation_metadata(self) -> Metadata:
+        """The request's metadata, values of -bin keys as bytes."""
+        return self._details[0]
+
+    def peer(self) -> str:
+        """Where it comes from."""
+        return self._details[1]
+
+    def time_remaining(self) -> float | None:
+        """Seconds until its deadline; None without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def is_active(self) -> bool:
+        """Whether somebody still waits."""
+        return not self.ended
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """Have the RPC fail when its handler returns."""
+        self.code = code
+
+    def abort_with_status(self, status: Any) -> NoReturn:
+        """End the RPC with a `grpc.Status`."""
+        raise Aborted(status.code.value[0], status.details, status.trailing_metadata)
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """As `watch`."""
+        return self.watch(callback)
+
+    # The call's Caller.
+
+    def watch(self, gone: Callable[[], None]) -> bool:
+        """Have `gone` called once if the caller leaves before it is answered; False if it has left already."""
+        watchers = self._watchers
+        if watchers is None:
+            watchers = self._watchers = deque()
+        # Without a lock: here the watcher is written before `ended` is read, in `leave` it is the other way round, so
+        # that one of the two sees the other; who takes the watcher out of the deque, which is atomic, answers for it.
+        watchers.append(gone)
+        if not self.ended:
+            return True
+        try:
+            watchers.remove(gone)
+        except ValueError:
+            return True  # `leave` has called it, or does
+        return False
+
+    def answer(self, status: Status) -> bool:
+        """End the RPC from another thread, while its handler still runs."""
+        return bool(self._front.fail(self.number, status.code, status.message, list(trailers(status, ""))))
+
+    def may_block(self) -> None:
+        """Let another thread receive calls."""
+        step_aside, self.step_aside = self.step_aside, None
+        if step_aside is not None:
+            step_aside()
+
+    # For the transport.
+
+    def leave(self) -> None:
+        """Note that the caller has left, and tell who watches."""
+        self.ended = True
+        watchers = self._watchers
+        while watchers:
+            try:
+                gone = watchers.popleft()
+            except IndexError:
+                return  # it was taken back
+            try:
+                gone()
+            except Exception:
+                log.exception("a watcher of a call raised")

@@ -1,0 +1,120 @@
+"""Threads that receive and run: everything is run once, one at a time receives, and what blocks holds up nothing."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from callgate_server.transports.receivers import Receivers, Worker
+
+Job = Callable[[Worker], None]
+
+
+class Source:
+    """Where receivers get their jobs: it notes how many receive at once."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self.receiving = self.most_receiving = 0
+
+    def give(self, *jobs: Job) -> None:
+        self._jobs.put(list(jobs))
+
+    def close(self) -> None:
+        self._jobs.put(None)
+
+    def receive(self) -> list[Job] | None:
+        with self._lock:
+            self.receiving += 1
+            self.most_receiving = max(self.most_receiving, self.receiving)
+        jobs = self._jobs.get()
+        with self._lock:
+            self.receiving -= 1
+        return jobs
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    made = Source()
+    receivers = Receivers(made.receive, lambda job, worker: job(worker), threads=12, name="test-receiver")
+    receivers.start()
+    yield made
+    made.close()
+    assert made.most_receiving == 1
+
+
+def test_short_jobs_run_on_the_thread_that_receives(source):
+    threads: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for _ in range(50):
+        source.give(*[lambda worker: threads.put(threading.current_thread().name)] * 4)
+    assert {threads.get(timeout=10) for _ in range(200)} == {"test-receiver-0"}
+
+
+def test_a_job_that_steps_aside_holds_up_no_other(source):
+    go, ran = threading.Event(), threading.Event()
+
+    def blocks(worker: Worker) -> None:
+        worker.aside()
+        go.wait(20)
+
+    source.give(blocks, blocks, blocks, lambda worker: ran.set())
+    assert ran.wait(10)
+    go.set()
+
+
+def test_a_job_that_blocks_without_a_word_loses_the_lead(source):
+    go, ran = threading.Event(), threading.Event()
+    source.give(lambda worker: go.wait(20), lambda worker: ran.set())
+    assert ran.wait(10)
+    go.set()
+
+
+def test_everything_is_run_once_whatever_steps_aside_and_blocks(source):
+    """Each job steps aside, is found to be slow, or is quick; 8 at most block at once, fewer than there are threads."""
+    random_ = random.Random(20261123)
+    runs: Counter[int] = Counter()
+    done = threading.Semaphore(0)
+    blocking = threading.Semaphore(8)
+    never = threading.Event()
+
+    def job(number: int, kind: float) -> Job:
+        def run(worker: Worker) -> None:
+            if kind < 0.3 and blocking.acquire(blocking=False):
+                if kind < 0.2:
+                    worker.aside()
+                never.wait(0.02 * kind)
+                blocking.release()
+            runs[number] += 1  # on one thread at a time, or of another number
+            done.release()
+
+        return run
+
+    numbers = iter(range(5_000))
+    for _ in range(500):
+        source.give(*[job(next(numbers), random_.random()) for _ in range(10)])
+    for _ in range(5_000):
+        assert done.acquire(timeout=20)
+    assert runs == Counter(range(5_000))
+
+
+def test_an_idle_leader_keeps_the_lead_after_it_has_lost_it_once(source):
+    """It had looked as if it still ran the call with which it lost the lead: others were made leaders without end."""
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def blocks(worker: Worker) -> None:
+        worker.aside()
+        names.put(threading.current_thread().name)
+
+    looks = threading.Event()
+    for _ in range(20):
+        source.give(blocks)
+        names.get(timeout=10)
+        looks.wait(0.012)  # two looks of the watch at an idle leader
+    source.give(lambda worker: names.put(threading.current_thread().name))
+    assert names.get(timeout=10) in {"test-receiver-0", "test-receiver-1", "test-receiver-2"}
