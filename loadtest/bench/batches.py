@@ -31,6 +31,8 @@ _REPEATS = 7
 #: twenty times as long.
 _MAPPED, _CALLED = 30_000, 1_500
 _THREADS, _EACH_SUBMITS, _EACH_CALLS = 64, 150, 30
+#: Of 10 ms each, one after the other: 2 s a repetition.
+_EACH_UNGATHERED = 3
 _PEERS_CALLS = 10_000
 _ITEMS = 15_000
 
@@ -49,6 +51,7 @@ def run() -> list[Figure]:
         return [
             mapped(gate),
             submitted(gate),
+            gathered(gate),
             *beside_peers(gate, server_core, client_core),
             streamed(gate, server_core),
         ]
@@ -72,6 +75,19 @@ def submitted(gate: callgate.Gate) -> Figure:
         _alternating(
             lambda: _threads_rate(lambda: gate.submit("math", "sqrt", 16.0).result(), _EACH_SUBMITS),
             lambda: _threads_rate(lambda: gate.call("math", "sqrt", 16.0), _EACH_CALLS),
+        ),
+        "calls/s, each thread waits for each result",
+    )
+
+
+def gathered(gate: callgate.Gate) -> Figure:
+    """A vectorised function with a fixed cost, its calls gathered by the server, beside the same without gathering."""
+    return _figure(
+        f"a function with a fixed cost of 10 ms, {_THREADS} callers: @callgate.batched / not",
+        10.0,
+        _alternating(
+            lambda: _threads_rate(lambda: gate.call("bench_functions", "roots", 16.0), _EACH_CALLS),
+            lambda: _threads_rate(lambda: gate.call("bench_functions", "root", 16.0), _EACH_UNGATHERED),
         ),
         "calls/s, each thread waits for each result",
     )

@@ -1,8 +1,13 @@
-"""What the executors' measurements call; standard library only, so that it loads in a sub-interpreter."""
+"""What the measurements call; the standard library and callgate's pure part, so that it loads in a sub-interpreter."""
 
 import os
 import time
 from collections.abc import Iterator
+
+import callgate
+
+#: Seconds that a call of `root` and of `roots` costs, for however many numbers: a model's forward pass, say.
+FIXED_COST = 0.010
 
 
 def burn(rounds: int) -> int:
@@ -42,6 +47,19 @@ def forever() -> None:
     """Never return."""
     while True:
         pass
+
+
+def root(number: float) -> float:
+    """At a fixed cost, one."""
+    time.sleep(FIXED_COST)
+    return float(number**0.5)
+
+
+@callgate.batched(max_size=64, max_delay="2ms")
+def roots(numbers: list[float]) -> list[float]:
+    """At the same cost, many."""
+    time.sleep(FIXED_COST)
+    return [float(number**0.5) for number in numbers]
 
 
 def items(count: int, size: int) -> Iterator[bytes]:
