@@ -24,7 +24,7 @@ PYTHON_TREES := client/python server tests loadtest examples requirements
 
 .PHONY: help
 help: ## List what make can do
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Two stages of one environment: the server's packages, which `make run` waits for, and the developers' on top.
 .venv/.server: $(SOURCES_OF_ENVIRONMENT) requirements/server.txt
@@ -114,8 +114,9 @@ define generate
 endef
 
 .PHONY: stubs
-stubs: .build/stubs-venv/.stubs ## Generate the Python stubs from protos/
+stubs: .build/stubs-venv/.stubs ## Generate every language's stubs from protos/
 	$(call generate,client/python)
+	@for client in $(CLIENTS); do $(MAKE) -C client/$$client stubs; done
 
 .PHONY: stubs-check
 stubs-check: .build/stubs-venv/.stubs # Fail if the committed stubs are not what the contract gives

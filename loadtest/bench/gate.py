@@ -32,7 +32,7 @@ TARGETS = (
 
 def run() -> list[Figure]:
     """All figures of the gate."""
-    return [capacity(), capacity(timeout="20S"), *starts()]
+    return [capacity(), capacity(timeout="20S"), native_capacity(), *starts()]
 
 
 def capacity(timeout: str = "") -> Figure:
@@ -41,6 +41,15 @@ def capacity(timeout: str = "") -> Figure:
     Args:
         timeout: the deadline that each call carries; most clients set one.
     """
+    return _capacity("grpcio", 0.90, timeout=timeout)
+
+
+def native_capacity() -> Figure:
+    """The same on the native transport, beside the same bare echo; 128 calls at once, since 32 leave it waiting."""
+    return _capacity("native", 5.0, streams=32, times=5)
+
+
+def _capacity(transport: str, target: float, *, timeout: str = "", streams: int = 8, times: int = 1) -> Figure:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise RuntimeError("the server and the load need a core each; this machine gives one")
@@ -50,12 +59,12 @@ def capacity(timeout: str = "") -> Figure:
     bare = ServerProcess(command=echo, cwd=ROOT, cores=server_core)
     # For the notes: the echo on Callgate's own thread pool, so that nobody takes the pool's gain for less work.
     pooled = ServerProcess("--own-pool", command=echo, cwd=ROOT, cores=server_core)
-    gate = ServerProcess("math", cores=server_core)
+    gate = ServerProcess("math", "--transport", transport, cores=server_core)
 
     def rate(server: ServerProcess, response: bytes, requests: int) -> float:
         return load(
             server.address, f"{SERVICE}/{METHOD}", request, len(response),
-            requests=requests, timeout=timeout, cores=load_core,
+            requests=requests * (times if server is gate else 1), timeout=timeout, cores=load_core, streams=streams,
         )  # fmt: skip
 
     with bare, pooled, gate:
@@ -72,9 +81,10 @@ def capacity(timeout: str = "") -> Figure:
     ratios = [ours / yardstick for ours, yardstick, _ in runs]
     ours, yardstick, on_pool = (statistics.median(column) for column in zip(*runs, strict=True))
     return Figure(
-        name=f"capacity: CallFunction(math.sqrt){', with a deadline' * bool(timeout)} / bare grpcio echo",
+        name=f"capacity: CallFunction(math.sqrt){', with a deadline' * bool(timeout)}"
+        f"{', native transport' * (transport == 'native')} / bare grpcio echo",
         ratio=statistics.median(ratios),
-        target=0.90,
+        target=target,
         at_most=False,
         spread=(min(ratios), max(ratios)),
         notes=f"{ours:,.0f} beside {yardstick:,.0f} calls/s, server on one core; "
