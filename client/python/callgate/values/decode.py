@@ -66,6 +66,11 @@ def decode_arguments(
         # A few plain arguments, as most calls have. The slice: protobuf's containers end iteration by an IndexError,
         # which takes longer than all else here.
         plain = _PLAIN.get
+        if count == 1:  # as most calls have: spared the loop and its list
+            only = args[0]
+            get = plain(only.WhichOneof("kind"))
+            if get is not None:
+                return [get(only)], {}
         few: list[Any] = []
         for value in args[:]:
             get = plain(value.WhichOneof("kind"))
