@@ -31,7 +31,7 @@ audit = structlog.get_logger("callgate.audit")
 _AUDITED = frozenset({"FUNCTION_NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"})
 
 
-#: Seconds within which a call is quick: not worth another thread's wake-up, which costs about a tenth of it (SHARP-EDGES).
+#: Seconds within which a call is quick: not worth another thread's wake-up, which was measured at about a tenth of it.
 #: Arbitrary within that.
 _QUICK = 0.001
 

@@ -8,8 +8,8 @@ the call together with it:
     grpcio              headers ─▶ pool thread ─▶ asks, sleeps ┄┄ message ─▶ wakes ─▶ handler
     here                headers ─▶ asks (polling thread)       ┄┄ message ─▶ pool thread ─▶ handler
 
-grpcio has no public way to do so. What is used of its internals (`grpc._server`, alike in 1.75.1 and 1.85.1) is checked,
-and where it is not as expected every call goes grpcio's own way, which is slower and otherwise the same.
+grpcio has no public way to do so. What is used of its internals (`grpc._server`, alike in 1.75.1 and 1.85.1) is
+checked, and where it is not as expected every call goes grpcio's own way, which is slower and otherwise the same.
 
 Invariant: of each call, the request for its message is in `state.due` from when it is made until its event, so that
 grpcio keeps the call's state alive; the event either hands the call to the pool, exactly once, or the call has ended
