@@ -4,23 +4,27 @@
                    ◀── results, drained and packed into one message each time there are some ──
 
 Where all calls are for one executor that runs one at a time, the handler's thread runs them itself: nothing is handed
-over. Every call is a call like any other (policy, admission, deadline, counts): one that fails, fails alone.
+over. Every call is a call like any other (policy, admission, deadline, counts): one that fails, fails alone. Quick
+calls that come as MappedCalls are made a stretch at a time.
 """
 
 from __future__ import annotations
 
 import queue
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 from google.rpc.status_pb2 import Status
 
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1 import function_service_pb2 as pb
+from callgate.values import encode
 from callgate_server.call import Caller
 from callgate_server.dispatch import Dispatcher
+from callgate_server.lane import Lane
+from callgate_server.stretch import Mapped, Outcome, Stretch
 
 __all__ = ["Batch", "batch_too_large"]
 
@@ -29,7 +33,8 @@ __all__ = ["Batch", "batch_too_large"]
 _PACK_SECONDS = 0.005
 _PACK_BYTES = 256 << 10
 
-Result = tuple[int, bytes | Status]
+#: How a call ended, or calls from an index on.
+Result: TypeAlias = "tuple[int, Outcome]"
 
 
 class _Member:
@@ -60,7 +65,7 @@ class Batch:
 
     Args:
         dispatcher: the way to the functions.
-        calls: the calls.
+        request: the calls.
         identity: who calls.
         deadline: of the whole, `time.monotonic()` seconds; None if never.
         call_timeout: of each call, seconds from its start; None for none.
@@ -68,12 +73,18 @@ class Batch:
         caller: who waits.
         pool: threads for lanes that run several calls at once.
         max_bytes: the largest message to send.
+
+    Attributes:
+        count: how many calls it has.
+
+    Raises:
+        CallFailed: MALFORMED_REQUEST, if mapped calls have no list of items.
     """
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        calls: Sequence[pb.CallFunctionRequest],
+        request: pb.BatchCallFunctionsRequest,
         *,
         identity: str,
         deadline: float | None,
@@ -84,7 +95,12 @@ class Batch:
         max_bytes: int,
     ) -> None:
         self._dispatcher = dispatcher
-        self._calls = calls
+        self._calls = request.calls
+        self.count = len(self._calls)
+        self._mapped: list[Mapped] = []
+        for message in request.mapped:
+            self._mapped.append(mapped := Mapped(message, self.count))
+            self.count += len(mapped)
         self._identity = identity
         self._deadline = deadline
         self._call_timeout = call_timeout
@@ -104,50 +120,78 @@ class Batch:
     def messages(self) -> Iterator[bytes]:
         """Serialized BatchCallFunctionsResponses, until every call is answered."""
         lanes = self._lanes()
-        if len(lanes) == 1 and lanes[0][1] == 1:
-            yield from self._packed(self._one_by_one(lanes[0][0]))
+        if len(lanes) == 1 and lanes[0].runners == 1:
+            yield from self._packed(self._results(lanes[0]))
         elif lanes:
             yield from self._packed(self._side_by_side(lanes))
 
-    def _lanes(self) -> list[tuple[deque[int], int]]:
-        """The calls' indices by executor, and how many of each to run at once."""
-        lanes: dict[str, deque[int]] = {}
-        concurrency: dict[str, int] = {}
-        for index, call in enumerate(self._calls):
+    def _lanes(self) -> list[Lane]:
+        """The calls by executor."""
+        executors = self._dispatcher.executors
+        lanes: dict[str, Lane] = {}
+
+        def lane_of(call: pb.CallFunctionRequest | Mapped) -> Lane:
             exposed = self._dispatcher.registry.find(call.module, call.function)
             name = exposed.executor if exposed is not None else ""  # to be refused: that takes no executor
             lane = lanes.get(name)
             if lane is None:
-                lane = lanes[name] = deque()
-                concurrency[name] = self._dispatcher.executors[name].concurrency if name else 1
-            lane.append(index)
+                lane = lanes[name] = Lane(executors[name].concurrency if name else 1, self._dispatcher.takes_together)
+            return lane
+
+        for index, call in enumerate(self._calls):
+            lane_of(call).add(index)
+        for mapped in self._mapped:
+            if len(mapped):
+                lane_of(mapped).add((mapped, mapped.first, mapped.first + len(mapped)))
         if "" in lanes and len(lanes) == 2:  # refusals cost next to nothing: no thread for them
             refused = lanes.pop("")
-            next(iter(lanes.values())).extendleft(refused)
-        return [(lane, min(concurrency[name], len(lane))) for name, lane in lanes.items()]
+            next(iter(lanes.values())).add_first(refused)
+        return [*lanes.values()]
 
-    def _one_by_one(self, lane: deque[int]) -> Iterator[Result | None]:
-        while lane and not self.left:
-            yield self._run(lane.popleft())
-
-    def _side_by_side(self, lanes: list[tuple[deque[int], int]]) -> Iterator[Result | None]:
-        results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
-        runners = sum(count for _, count in lanes)
-        awaited = runners
-
-        def run(lane: deque[int]) -> None:
+    def _results(self, lane: Lane) -> Iterator[Result]:
+        """Make calls of a lane, until none is left."""
+        while not self.left:
+            part = lane.take()
+            if part is None:
+                return
+            if isinstance(part, int):
+                yield self._run(part, self._calls[part])
+                continue
+            mapped, start, stop = part
+            done: Iterable[Result] = ()
             try:
-                while not self.left:
-                    try:
-                        index = lane.popleft()  # atomic: each call is taken once
-                    except IndexError:
-                        return
-                    results.put(self._run(index))
+                if stop - start > 1:
+                    stretch = Stretch(mapped, start, stop, self._deadline, self._call_timeout)
+                    if self._together(stretch):
+                        start = stretch.at
+                        done = stretch.outcomes()
+                if not done:
+                    done = (self._run(start, mapped.request(start)),)
+                    start += 1
+            finally:
+                lane.give_back(mapped, start, stop)
+            yield from done
+
+    def _together(self, stretch: Stretch) -> bool:
+        member = _Member(self)
+        try:
+            return self._dispatcher.call_each(stretch, identity=self._identity, chain=self._chain, caller=member)
+        finally:
+            self.members.discard(member)
+
+    def _side_by_side(self, lanes: list[Lane]) -> Iterator[Result | None]:
+        results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+        awaited = sum(lane.runners for lane in lanes)
+
+        def run(lane: Lane) -> None:
+            try:
+                for result in self._results(lane):
+                    results.put(result)
             finally:
                 results.put(None)
 
-        for lane, count in lanes:
-            for _ in range(count):
+        for lane in lanes:
+            for _ in range(lane.runners):
                 self._pool.submit(run, lane)
         while awaited:
             result = results.get()
@@ -158,8 +202,7 @@ class Batch:
             if results.empty():
                 yield None  # nothing more is ready: what there is may go
 
-    def _run(self, index: int) -> Result:
-        request = self._calls[index]
+    def _run(self, index: int, request: pb.CallFunctionRequest) -> Result:
         deadline = self._deadline
         if self._call_timeout is not None:
             limit = time.monotonic() + self._call_timeout
@@ -180,22 +223,34 @@ class Batch:
         for result in results:
             if result is not None:
                 index, outcome = result
-                length = len(outcome) if isinstance(outcome, bytes) else outcome.ByteSize()
+                length = _weight(outcome)
                 if size and size + length > self._max_bytes - 1024:
                     yield message.SerializeToString()
                     message, size, since = pb.BatchCallFunctionsResponse(), 0, time.monotonic()
-                packed = message.results.add()
-                packed.index = index
-                if isinstance(outcome, bytes):
-                    packed.response.ParseFromString(outcome)
+                if isinstance(outcome, list):
+                    encode(outcome, message.runs.add(first=index).values)
                 else:
-                    packed.error.CopyFrom(outcome)
+                    packed = message.results.add(index=index)
+                    if isinstance(outcome, bytes):
+                        packed.response.ParseFromString(outcome)
+                    else:
+                        packed.error.CopyFrom(outcome)
                 size += length + 16
             if size and (result is None or size > _PACK_BYTES or time.monotonic() - since > _PACK_SECONDS):
                 yield message.SerializeToString()
                 message, size, since = pb.BatchCallFunctionsResponse(), 0, time.monotonic()
         if size:
             yield message.SerializeToString()
+
+
+def _weight(outcome: Outcome) -> int:
+    """About how many bytes an outcome takes, and no less."""
+    if isinstance(outcome, bytes):
+        return len(outcome)
+    if isinstance(outcome, Status):
+        return int(outcome.ByteSize())
+    # Numbers take up to 10 bytes; a string's characters up to 4.
+    return sum(4 * len(one) + 8 for one in outcome) if type(outcome[0]) is str else 16 * len(outcome)
 
 
 def batch_too_large(count: int, limit: int) -> CallFailed:

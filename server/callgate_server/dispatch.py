@@ -13,14 +13,18 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
 import structlog
+from google.rpc.status_pb2 import Status
 
 from callgate.context import CallContext
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest
 from callgate_server.call import Call, Caller, NobodyWaits, new_call_id
 from callgate_server.executors.base import Executor, Surroundings
+from callgate_server.executors.in_process import InProcessExecutor
+from callgate_server.executors.run import returned_late
 from callgate_server.gather import Gatherer
 from callgate_server.registry import Exposed, Registry
+from callgate_server.stretch import STRETCH_SECONDS, Mapped, Stretch
 
 __all__ = ["Dispatcher"]
 
@@ -126,7 +130,7 @@ class Dispatcher:
             else:
                 response = self._gatherer(exposed, exposed.batching).call(executor, call)
             if call.context.deadline is not None and time.monotonic() >= call.context.deadline:
-                raise gate_failure("RAN_TOO_LONG", "the function returned after the deadline", {"call_id": call_id})
+                raise returned_late(call_id)
             if len(response) > self._max_response_bytes:
                 raise self._too_large(exposed, len(response))
             return response
@@ -146,6 +150,80 @@ class Dispatcher:
                 self._account(outcome)
             else:
                 next(self._succeeded)
+
+    def takes_together(self, mapped: Mapped) -> bool:
+        """Whether calls of a function can be made with `call_each`, as things stand."""
+        exposed = self.registry.find(mapped.module, mapped.function)
+        return exposed is not None and self._together(exposed) is not None
+
+    def _together(self, exposed: Exposed) -> InProcessExecutor | None:
+        """The executor that would make a function's calls together; None if that is not for it."""
+        executor = self.executors[exposed.executor]
+        if not isinstance(executor, InProcessExecutor) or not executor.stretches:
+            return None
+        # Quick: then others' calls do not wait long for the turn that these take together.
+        alone = exposed.streams or exposed.batching is not None or not exposed.pace.quick
+        return None if alone else executor
+
+    def call_each(
+        self, stretch: Stretch, *, identity: str = "anonymous", chain: tuple[str, ...] = (), caller: Caller
+    ) -> bool:
+        """Make calls together, as many as its time allows, where their function and executor are such that this is for.
+
+        Args:
+            stretch: the calls; how those ended that were made is in its `ends`.
+            identity: who calls.
+            chain: ids of the calls that these are made from.
+            caller: who waits.
+
+        Returns:
+            Whether at least one was made; else the first is for `call`, which says what is wrong, if something is.
+        """
+        exposed = self.registry.find(stretch.mapped.module, stretch.mapped.function)
+        executor = self._together(exposed) if exposed is not None else None
+        if exposed is None or executor is None:
+            return False
+        began, deadline = time.monotonic(), stretch.deadline
+        if exposed.timeout is not None:
+            stretch.limit = exposed.timeout if stretch.limit is None else min(stretch.limit, exposed.timeout)
+        if stretch.limit is not None:  # that of the last call, so that none is stopped early
+            last = began + STRETCH_SECONDS + stretch.limit
+            deadline = last if deadline is None else min(deadline, last)
+        call = Call(CallFunctionRequest(), b"", CallContext(new_call_id(), identity, deadline, chain), caller)
+        try:
+            self._permits.pop()  # as in `call`
+        except IndexError:
+            return False
+        try:
+            if self._draining:
+                return False
+            executor.call_each(exposed, call, stretch)
+        except CallFailed as failure:
+            if stretch.begun and stretch.at < stretch.stop:
+                stretch.ends.append(failure.status)
+        except Exception as error:
+            request = CallFunctionRequest(module=exposed.module, function=exposed.name)
+            if stretch.at < stretch.stop:
+                stretch.ends.append(_internal(error, request, call.context.id).status)
+        finally:
+            self._permits.append(None)
+            if stretch.ends:
+                exposed.pace.quick = time.monotonic() - began < _QUICK * len(stretch.ends)
+            self._account_each(exposed, stretch)
+        return bool(stretch.ends)
+
+    def _account_each(self, exposed: Exposed, stretch: Stretch) -> None:
+        outcomes: Counter[str] = Counter()
+        for index, end in enumerate(stretch.ends):
+            if type(end) is bytes and len(end) > self._max_response_bytes:
+                end = stretch.ends[index] = self._too_large(exposed, len(end)).status
+            if type(end) is Status:
+                outcomes[CallFailed(end).reason] += 1
+        outcomes["OK"] = len(stretch.ends) - outcomes.total()
+        with self._lock:
+            self._failed += outcomes
+            if self._draining:
+                self._state.notify_all()
 
     def _account(self, outcome: str) -> None:
         with self._lock:

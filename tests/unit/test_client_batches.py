@@ -137,16 +137,16 @@ def test_what_is_small_goes_in_growing_batches_and_what_is_large_by_bytes():
     while len(sizes) < 5:
         while not chunks.add(2.0):
             pass
-        sizes.append(len(chunks.take().calls))
+        sizes.append(chunks.take().count)
     assert sizes[0] < sizes[1]
     assert max(sizes) <= 1024
     many = Chunks(options(chunk=1000, max_message=10_000))
     count = 1
     while not many.add("x" * 3000):
         count += 1
-    assert len(many.take().calls) == 3
+    assert many.take().count == 3
     assert count == 4
-    assert len(many.take().calls) == 1  # the one that did not fit any more
+    assert many.take().count == 1  # the one that did not fit any more
     assert many.take() is None
 
 

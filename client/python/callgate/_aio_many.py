@@ -10,9 +10,9 @@ from callgate._aio_line import Line
 from callgate._aio_mapping import Items, Results, map_calls
 from callgate._aio_streams import Stream
 from callgate._aio_submitting import Submitter
-from callgate._batches import framed
 from callgate._chunks import MapOptions
 from callgate._connection import Connection
+from callgate._submitting import CallMaker
 from callgate._wire import call_request, seconds_of
 from callgate.context import calling
 
@@ -25,6 +25,7 @@ class ManyCalls:
     _connection: Connection
     _timeout: float | None
     _line: Line | None = None
+    _calls: CallMaker
     _submitter: Submitter | None = None
 
     def _start(self) -> None:
@@ -72,7 +73,8 @@ class ManyCalls:
     ) -> Stream:
         """As `stream`, with the arguments as a sequence and a mapping."""
         seconds = seconds_of(timeout, self._timeout)
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message)
+        limit = self._connection.max_message
+        data = call_request(module, function, args, {} if kwargs is None else kwargs, limit, takes_more=True)
         line = self._started_line()
         return Stream(line, line.open_stream(data, seconds))
 
@@ -163,10 +165,10 @@ class ManyCalls:
     ) -> Future[Any]:
         """As `submit`, with the arguments as a sequence and a mapping."""
         seconds = seconds_of(timeout, self._timeout)
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message - 16)
+        made = self._calls.make(module, function, args, kwargs)
         self._start()
         assert self._submitter is not None
-        return self._submitter.submit(framed(data), seconds, self._connection.metadata() if calling() else None)
+        return self._submitter.submit(made, seconds, self._connection.metadata() if calling() else None)
 
     async def _close_many(self) -> None:
         """Before the channel is closed: fail what was submitted and waits, cancel what is on its way."""

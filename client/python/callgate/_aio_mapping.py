@@ -103,11 +103,11 @@ class _Flight:
         return len(self._batches)
 
     def _started(self, chunk: Chunk) -> Any:
-        return self._line.open_batch(self._chunks.request(chunk), self._options.seconds()) if chunk.calls else None
+        return self._line.open_batch(self._chunks.request(chunk), self._options.seconds()) if chunk.count else None
 
     def _refused(self, chunk: Chunk, error: CallgateError, began: bool) -> list[Chunk]:
         """What to send instead of a batch that failed: smaller ones if that is what the server wants, else nothing."""
-        if not began and self._chunks.size.learn(error, len(chunk.calls), len(self._chunks.request(chunk))):
+        if not began and self._chunks.size.learn(error, chunk.count, len(self._chunks.request(chunk))):
             return chunk.split(self._chunks.size)
         if ends_map(error, self._options):
             raise error

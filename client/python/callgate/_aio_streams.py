@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any
 
 from callgate._aio_line import Line, RpcFailed
-from callgate._wire import decode_response
+from callgate._wire import item_values
 from callgate.errors import CallgateError
+from callgate.v1.value_pb2 import Value
+from callgate.values import decode
 
 __all__ = ["Stream"]
 
@@ -24,6 +27,8 @@ class Stream(AsyncIterator[Any]):
         self._line = line
         self._rpc = rpc
         self._loop = asyncio.get_running_loop()
+        #: Items that came together with the last one.
+        self._more: deque[Value] = deque()
 
     async def __anext__(self) -> Any:
         """The next item.
@@ -35,10 +40,13 @@ class Stream(AsyncIterator[Any]):
         if self._rpc is None:
             raise StopAsyncIteration
         try:
+            if self._more:
+                return decode(self._more.popleft())
             data = await self._line.read(self._rpc)
             if data is not None:
-                # StreamFunctionResponse has CallFunctionResponse's one field.
-                return decode_response(data)
+                value, more = item_values(data)
+                self._more.extend(more)
+                return decode(value)
         except RpcFailed as failed:
             failure: CallgateError | None = failed.error()
         except CallgateError:  # an item that cannot be decoded: what follows would be taken for it

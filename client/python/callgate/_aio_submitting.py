@@ -9,7 +9,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from callgate._aio_line import Line, RpcFailed
-from callgate._batches import UNANSWERED, BatchSize, Failed, batch_request, fail_unanswered, no_answer, read_answers
+from callgate._batches import (
+    UNANSWERED,
+    BatchSize,
+    Failed,
+    PlainCall,
+    fail_unanswered,
+    mixed_request,
+    no_answer,
+    read_answers,
+)
 from callgate._submitting import EAGER_LANES, LANES, MOST_CALLS, PATIENCE_SECONDS, Metadata, Submitted, take_batch
 from callgate._wire import closed, closed_unsent, no_lane, no_time
 
@@ -35,11 +44,11 @@ class Submitter:
         self._patience: asyncio.TimerHandle | None = None
         self._closed = False
 
-    def submit(self, call: bytes, seconds: float | None, metadata: Metadata) -> asyncio.Future[Any]:
+    def submit(self, call: bytes | PlainCall, seconds: float | None, metadata: Metadata) -> asyncio.Future[Any]:
         """Submit a call.
 
         Args:
-            call: framed.
+            call: framed or plain.
             seconds: until its deadline; None for none.
             metadata: as in _submitting.py.
         """
@@ -116,7 +125,10 @@ class Submitter:
             if seconds is not None and seconds <= 0:
                 error_of_each = no_time
             else:
-                rpc = self._line.open_batch(batch_request([one.call for one in running]), seconds, metadata)
+                request, order = mixed_request([one.call for one in running])
+                if order is not None:
+                    running = [running[place] for place in order]
+                rpc = self._line.open_batch(request, seconds, metadata)
 
                 def cancelled(future: asyncio.Future[Any]) -> None:
                     # Nobody waits for this batch any more: its calls end on the server, too.
@@ -148,7 +160,7 @@ class Submitter:
         calls = [one.call for one in running]
         if any(slot is not UNANSWERED for slot in slots):
             return False
-        if not self._size.learn(failed.error(), len(calls), sum(map(len, calls))):
+        if not self._size.learn(failed.error(), len(calls), len(mixed_request(calls)[0])):
             return False
         left = iter(running)
         for piece in self._size.pieces(calls):

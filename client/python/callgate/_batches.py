@@ -8,24 +8,30 @@ call can move to another batch without being encoded again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence, Sized
+from typing import Any, TypeVar
 
 from callgate._wire import response_of
 from callgate.errors import CallgateError, Exhausted, ServerFault, ValueDecodeError
 from callgate.failures import error_from_status
 from callgate.v1 import function_service_pb2 as pb
-from callgate.values import decode
+from callgate.values import decode, encode
 
 __all__ = [
     "UNANSWERED",
     "BatchSize",
     "Failed",
+    "PlainCall",
     "batch_request",
     "fail_unanswered",
     "framed",
+    "mapped_request",
+    "mixed_request",
     "no_answer",
     "read_answers",
+    "weight_of",
+    "with_call_timeout",
+    "written",
 ]
 
 #: What stands for a call whose answer has not come.
@@ -37,6 +43,9 @@ _ENOUGH_BYTES = 1 << 20
 
 # Field 1, length-delimited: `calls` of BatchCallFunctionsRequest.
 _CALLS_TAG = b"\x0a"
+_INT_64 = 1 << 63
+#: Strings from here on go by themselves; arbitrary.
+_LONG = 1 << 14
 _SHORT = tuple(_CALLS_TAG + bytes((length,)) for length in range(128))
 
 
@@ -62,6 +71,102 @@ def framed(call: bytes) -> bytes:
     return bytes(varint) + call
 
 
+def weight_of(item: Any) -> int:
+    """How many bytes an argument takes among MappedCalls, at most; 0 if it does not belong there.
+
+    What belongs there is small and cannot change before it is sent: numbers of 64 bits and short strings.
+    """
+    kind = type(item)
+    if kind is float:
+        return 8
+    if kind is int:
+        return 10 if -_INT_64 <= item < _INT_64 else 0
+    if kind is str:
+        size = len(item)
+        # 8: what a Value of its own would take.
+        return 0 if size >= _LONG else 8 + (size if item.isascii() else 4 * size)
+    return 1 if kind is bool else 0
+
+
+class PlainCall:
+    """A call with one argument by position that can be sent among MappedCalls; not written out yet.
+
+    Its length is what it takes at most, in bytes, as that of a framed call is.
+
+    Args:
+        names: a serialized CallFunctionRequest with nothing but the names. MappedCalls has the same two fields.
+        item: the argument.
+        weight: `weight_of` it.
+    """
+
+    __slots__ = ("_weight", "item", "names")
+
+    def __init__(self, names: bytes, item: Any, weight: int) -> None:
+        self.names = names
+        self.item = item
+        self._weight = weight
+
+    def __len__(self) -> int:
+        return self._weight + len(self.names) + 16  # 16: more than what frames it
+
+
+def mapped_request(names: bytes, items: list[Any]) -> bytes:
+    """A serialized BatchCallFunctionsRequest of one MappedCalls.
+
+    Args:
+        names: as in PlainCall.
+        items: the arguments, all of one type.
+    """
+    message = pb.BatchCallFunctionsRequest()
+    mapped = message.mapped.add()
+    mapped.MergeFromString(names)
+    encode(items, mapped.items, "items")
+    return message.SerializeToString()
+
+
+def written(names: bytes, item: Any) -> bytes:
+    """A call with one argument by position, framed."""
+    request = pb.CallFunctionRequest()
+    encode(item, request.args.add(), "args[0]")
+    # Fields in any order, here the names before the arguments, make one message.
+    return framed(names + request.SerializeToString())
+
+
+def mixed_request(calls: Sequence[bytes | PlainCall]) -> tuple[bytes, list[int] | None]:
+    """A serialized BatchCallFunctionsRequest of calls that are framed or plain.
+
+    Returns:
+        The message, and the place of each of its calls in `calls`; None if that is unchanged.
+    """
+    first = calls[0]
+    if type(first) is PlainCall:  # all alike, most likely
+        names, kind = first.names, type(first.item)
+        items = [call.item for call in calls if type(call) is PlainCall and call.names is names]
+        if len(items) == len(calls) > 1 and all(type(item) is kind for item in items):
+            return mapped_request(names, items), None
+    parts: list[bytes] = []
+    order: list[int] = []
+    alike: dict[tuple[bytes, type], list[int]] = {}
+    for index, call in enumerate(calls):
+        if type(call) is PlainCall:
+            alike.setdefault((call.names, type(call.item)), []).append(index)
+        else:
+            parts.append(call)  # type: ignore[arg-type]  # a framed one
+            order.append(index)
+    groups: list[tuple[bytes, list[Any], list[int]]] = []
+    for (names, _), places in alike.items():
+        items = [calls[index].item for index in places]  # type: ignore[union-attr]  # plain ones
+        if len(items) > 1:
+            groups.append((names, items, places))
+        else:
+            parts.append(written(names, items[0]))
+            order += places
+    for names, items, places in groups:  # behind the others, as their indices are
+        parts.append(mapped_request(names, items))
+        order += places
+    return b"".join(parts), order
+
+
 def batch_request(calls: Iterable[bytes], call_timeout: float | None = None) -> bytes:
     """A serialized BatchCallFunctionsRequest.
 
@@ -69,12 +174,19 @@ def batch_request(calls: Iterable[bytes], call_timeout: float | None = None) -> 
         calls: framed calls.
         call_timeout: a limit on each, seconds; None for none.
     """
-    data = b"".join(calls)
+    return with_call_timeout(b"".join(calls), call_timeout)
+
+
+def with_call_timeout(data: bytes, call_timeout: float | None) -> bytes:
+    """A serialized BatchCallFunctionsRequest with a limit on each call, seconds; None for none."""
     if call_timeout is None:
         return data
     tail = pb.BatchCallFunctionsRequest()
     tail.call_timeout.FromNanoseconds(max(1, round(call_timeout * 1e9)))
     return data + tail.SerializeToString()
+
+
+_Call = TypeVar("_Call", bound=Sized)
 
 
 class BatchSize:
@@ -123,9 +235,9 @@ class BatchSize:
             return True
         return False
 
-    def pieces(self, calls: list[bytes]) -> list[list[bytes]]:
-        """Framed calls in as many batches as they need by now."""
-        made: list[list[bytes]] = []
+    def pieces(self, calls: Sequence[_Call]) -> list[list[_Call]]:
+        """Calls in as many batches as they need by now."""
+        made: list[list[_Call]] = []
         size = 0
         for call in calls:
             if not made or len(made[-1]) >= self.calls or size + len(call) > self.limit:
@@ -151,12 +263,23 @@ def read_answers(data: bytes, slots: list[Any]) -> list[int]:
     """
     arrived: list[int] = []
     count = len(slots)
-    for result in response_of(pb.BatchCallFunctionsResponse, data).results:
+    response = response_of(pb.BatchCallFunctionsResponse, data)
+    for run in response.runs:
+        try:
+            values = decode(run.values)
+        except ValueDecodeError as error:
+            raise ServerFault(f"the server's results from call {run.first} on: {error}", code="INTERNAL") from None
+        if type(values) is not list:
+            raise ServerFault(f"the server's results from call {run.first} on are no list", code="INTERNAL")
+        first, end = run.first, run.first + len(values)
+        if not 0 <= first <= end <= count or any(slot is not UNANSWERED for slot in slots[first:end]):
+            raise _unasked(first, count)
+        slots[first:end] = values
+        arrived.extend(range(first, end))
+    for result in response.results:
         index = result.index
         if not 0 <= index < count or slots[index] is not UNANSWERED:
-            raise ServerFault(
-                f"the server answered call {index} of a batch of {count} twice, or unasked", code="INTERNAL"
-            )
+            raise _unasked(index, count)
         outcome = result.WhichOneof("outcome")
         if outcome == "response":
             try:
@@ -169,6 +292,10 @@ def read_answers(data: bytes, slots: list[Any]) -> list[int]:
             slots[index] = Failed(no_answer())
         arrived.append(index)
     return arrived
+
+
+def _unasked(index: int, count: int) -> ServerFault:
+    return ServerFault(f"the server answered call {index} of a batch of {count} twice, or unasked", code="INTERNAL")
 
 
 def fail_unanswered(slots: list[Any], error_of_each: Any) -> list[int]:

@@ -16,8 +16,12 @@ from callgate._batches import (
     batch_request,
     fail_unanswered,
     framed,
+    mapped_request,
     no_answer,
     read_answers,
+    weight_of,
+    with_call_timeout,
+    written,
 )
 from callgate._wire import call_request, seconds_of, too_large
 from callgate.errors import CallgateError, DeadlineExceeded
@@ -98,18 +102,64 @@ class MapOptions:
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
+class Mapped:
+    """Calls of one map that are sent as MappedCalls: arguments of one type, see `weight_of`.
+
+    Args:
+        names: as in PlainCall.
+    """
+
+    __slots__ = ("_kind", "items", "names")
+
+    def __init__(self, names: bytes) -> None:
+        self.names = names
+        self.items: list[Any] = []
+        self._kind: type | None = None
+
+    def add(self, item: Any) -> int:
+        """Add a call; its weight, or 0 if it cannot be among these."""
+        weight = weight_of(item)
+        if not weight or (type(item) is not self._kind and self.items):
+            return 0
+        self._kind = type(item)
+        self.items.append(item)
+        return weight
+
+    def calls(self) -> list[bytes]:
+        """The same calls, written out and framed."""
+        return [written(self.names, item) for item in self.items]
+
+
 class Chunk:
-    """A batch of one map: calls framed, or failed before they could be sent, in the iterable's order."""
+    """A batch of one map: calls framed, or failed before they could be sent, in the iterable's order; or mapped ones.
 
-    __slots__ = ("_at", "_ordered", "_places", "_slots", "calls")
+    Attributes:
+        count: how many calls are to be sent.
+    """
 
-    def __init__(self, items: Sequence[bytes | Failed], ordered: bool) -> None:
-        self.calls = [item for item in items if type(item) is bytes]
+    __slots__ = ("_at", "_ordered", "_places", "_slots", "calls", "count")
+
+    def __init__(self, items: Sequence[bytes | Failed] | Mapped, ordered: bool) -> None:
+        self.calls: list[bytes] | Mapped
         #: Results by place, and the place of each call; they differ only where some were not sent.
-        self._slots: list[Any] = [UNANSWERED] * len(self.calls)
-        self._places: list[Any] | None = None if len(self.calls) == len(items) else list(items)
+        self._places: list[Any] | None = None
+        if isinstance(items, Mapped):
+            self.calls = items
+            self.count = len(items.items)
+        else:
+            self.calls = [item for item in items if type(item) is bytes]
+            self.count = len(self.calls)
+            if self.count < len(items):
+                self._places = list(items)
+        self._slots: list[Any] = [UNANSWERED] * self.count
         self._ordered = ordered
         self._at = 0
+
+    def request(self, call_timeout: float | None) -> bytes:
+        """The batch as it is sent, with a limit on each call, seconds; None for none."""
+        if isinstance(self.calls, Mapped):
+            return with_call_timeout(mapped_request(self.calls.names, self.calls.items), call_timeout)
+        return batch_request(self.calls, call_timeout)
 
     def arrived(self, data: bytes) -> list[Any]:
         """A message came; the results that may be handed out now: values, and Failed for the rest."""
@@ -159,11 +209,12 @@ class Chunk:
 
     def split(self, size: BatchSize) -> list[Chunk]:
         """The same calls in smaller batches; none was answered."""
-        pieces = [Chunk(calls, self._ordered) for calls in size.pieces(self.calls)]
+        calls = self.calls.calls() if isinstance(self.calls, Mapped) else self.calls
+        pieces = [Chunk(some, self._ordered) for some in size.pieces(calls)]
         if self._places is not None:  # where calls failed unsent, their places go with the call after them
             rest = list(self._places)
             for number, piece in enumerate(pieces):
-                count = len(piece.calls)
+                count = piece.count
                 taken: list[Any] = []
                 while rest and (count or number == len(pieces) - 1):
                     count -= type(rest[0]) is not Failed
@@ -189,6 +240,7 @@ class Chunks:
         self._options = options
         self._scratch = pb.CallFunctionRequest()
         self._items: list[bytes | Failed] = []
+        self._mapped = Mapped(options.names)
         self._bytes = 0
         self._held: bytes | None = None
         self._until = 0.0
@@ -206,9 +258,23 @@ class Chunks:
         Returns:
             Whether the chunk is to be taken now.
         """
-        items = self._items
-        if not items and self._options.chunk is None:
+        mapped, items = self._mapped.items, self._items
+        if not mapped and not items and self._options.chunk is None:
             self._until = time.monotonic() + _FILL_SECONDS
+        if not items and not self._options.unpack:
+            weight = self._mapped.add(item)
+            if weight:
+                if len(mapped) == 1:
+                    self._bytes = len(self._options.names) + 32  # 32: more than what frames the items
+                self._bytes += weight
+                if self._bytes > self.size.limit and len(mapped) > 1:
+                    self._held = written(self._options.names, mapped.pop())
+                    return True
+                return self._enough(len(mapped))
+        if mapped:  # this one cannot be among them: all are written out
+            items += self._mapped.calls()
+            self._bytes = sum(map(len, items))  # type: ignore[arg-type]  # none of them has failed
+            self._mapped = Mapped(self._options.names)
         try:
             call = self._encoded(item)
         except Exception as error:  # a user's iterator or conversion may raise what it likes: the item's own failure
@@ -220,7 +286,11 @@ class Chunks:
             self._held = call
             return True
         items.append(call)
-        if len(items) >= self._most or self._bytes >= self.size.enough:
+        return self._enough(len(items))
+
+    def _enough(self, count: int) -> bool:
+        """Whether what was added is to be taken now."""
+        if count >= self._most or self._bytes >= self.size.enough:
             return True
         if self._options.chunk is None and time.monotonic() > self._until:
             self.slow = self._bytes < _MUCH_BYTES
@@ -229,22 +299,27 @@ class Chunks:
 
     def take(self) -> Chunk | None:
         """The chunk; None if nothing was added."""
-        items, self._items, self._bytes = self._items, [], 0
+        taken: list[bytes | Failed] | Mapped = self._items
+        count = len(self._items)
+        if self._mapped.items:
+            taken, count = self._mapped, len(self._mapped.items)
+            self._mapped = Mapped(self._options.names)
+        self._items, self._bytes = [], 0
         if self._held is not None:
             self._items.append(self._held)
             self._bytes = len(self._held)
             self._held = None
         if self._options.chunk is None:
-            if len(items) >= self._most:
+            if count >= self._most:
                 self.slow = False
                 self._most = min(self._most * _GROWTH, self.size.calls)
         else:
             self._most = self.size.calls
-        return Chunk(items, self._options.ordered) if items else None
+        return Chunk(taken, self._options.ordered) if count else None
 
     def request(self, chunk: Chunk) -> bytes:
         """A chunk as it is sent."""
-        return batch_request(chunk.calls, self._options.call_timeout)
+        return chunk.request(self._options.call_timeout)
 
     def _encoded(self, item: Any) -> bytes:
         if type(item) is Arguments:

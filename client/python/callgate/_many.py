@@ -10,12 +10,11 @@ from typing import Any
 
 import grpc
 
-from callgate._batches import framed
 from callgate._chunks import MapOptions
 from callgate._connection import Connection
 from callgate._mapping import Items, Results, map_calls
 from callgate._streams import Stream
-from callgate._submitting import Metadata, Submitter
+from callgate._submitting import CallMaker, Metadata, Submitter
 from callgate._wire import call_request, closed, closed_midway, error_of, method, no_forks, no_time, seconds_of
 from callgate.context import calling
 from callgate.errors import CallgateError
@@ -78,11 +77,12 @@ class Line:
 
 
 class ManyCalls:
-    """The methods; a Gate has them, and makes `_line` and `_submitter`."""
+    """The methods; a Gate has them, and makes `_line`, `_calls` and `_submitter`."""
 
     _connection: Connection
     _timeout: float | None
     _line: Line
+    _calls: CallMaker
     _submitter: Submitter
 
     def stream(self, module: str, function: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Stream:
@@ -120,7 +120,8 @@ class ManyCalls:
     ) -> Stream:
         """As `stream`, with the arguments as a sequence and a mapping."""
         seconds = seconds_of(timeout, self._timeout)
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message)
+        limit = self._connection.max_message
+        data = call_request(module, function, args, {} if kwargs is None else kwargs, limit, takes_more=True)
         return Stream(self._line.open_stream(data, seconds), self._line.failure)
 
     def map(
@@ -221,9 +222,9 @@ class ManyCalls:
         """As `submit`, with the arguments as a sequence and a mapping."""
         seconds = seconds_of(timeout, self._timeout)
         deadline = None if seconds is None else time.monotonic() + seconds
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message - 16)
+        made = self._calls.make(module, function, args, kwargs)
         self._line.check_usable()
-        return self._submitter.submit(framed(data), deadline, self._connection.metadata() if calling() else None)
+        return self._submitter.submit(made, deadline, self._connection.metadata() if calling() else None)
 
     def _close_many(self) -> None:
         """Before the channel is closed: fail what was submitted and waits."""

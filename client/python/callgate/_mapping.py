@@ -113,11 +113,11 @@ class _Flight:
 
     def _started(self, chunk: Chunk) -> Any:
         """The RPC; None if nothing is to be sent."""
-        return self._open(self._chunks.request(chunk), self._options.seconds()) if chunk.calls else None
+        return self._open(self._chunks.request(chunk), self._options.seconds()) if chunk.count else None
 
     def _refused(self, chunk: Chunk, error: CallgateError, began: bool) -> list[Chunk]:
         """What to send instead of a batch that failed: smaller ones if that is what the server wants, else nothing."""
-        if not began and self._chunks.size.learn(error, len(chunk.calls), len(self._chunks.request(chunk))):
+        if not began and self._chunks.size.learn(error, chunk.count, len(self._chunks.request(chunk))):
             return chunk.split(self._chunks.size)
         if ends_map(error, self._options):
             raise error

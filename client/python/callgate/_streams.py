@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
 import grpc
 
-from callgate._wire import decode_response
+from callgate._wire import item_values
 from callgate.errors import CallgateError
+from callgate.v1.value_pb2 import Value
+from callgate.values import decode
 
 __all__ = ["Stream"]
 
@@ -24,6 +27,8 @@ class Stream(Iterator[Any]):
     def __init__(self, rpc: Any, failure: Callable[[grpc.RpcError], CallgateError]) -> None:
         self._rpc = rpc
         self._failure = failure
+        #: Items that came together with the last one.
+        self._more: deque[Value] = deque()
 
     def __next__(self) -> Any:
         """The next item.
@@ -36,8 +41,11 @@ class Stream(Iterator[Any]):
         if rpc is None:
             raise StopIteration
         try:
-            # StreamFunctionResponse has CallFunctionResponse's one field.
-            return decode_response(next(rpc))
+            if self._more:
+                return decode(self._more.popleft())
+            value, more = item_values(next(rpc))
+            self._more.extend(more)
+            return decode(value)
         except StopIteration:
             self._rpc = None
             raise

@@ -21,8 +21,19 @@ from typing import Any
 
 import grpc
 
-from callgate._batches import UNANSWERED, BatchSize, Failed, batch_request, fail_unanswered, no_answer, read_answers
-from callgate._wire import closed, closed_unsent, no_lane, no_time
+from callgate._batches import (
+    UNANSWERED,
+    BatchSize,
+    Failed,
+    PlainCall,
+    fail_unanswered,
+    framed,
+    mixed_request,
+    no_answer,
+    read_answers,
+    weight_of,
+)
+from callgate._wire import call_request, closed, closed_unsent, no_lane, no_time
 from callgate.errors import CallgateError
 
 __all__ = [
@@ -31,6 +42,7 @@ __all__ = [
     "MOST_CALLS",
     "PATIENCE_SECONDS",
     "SAME_DEADLINE",
+    "CallMaker",
     "Submitted",
     "Submitter",
     "take_batch",
@@ -70,7 +82,7 @@ class Submitted:
     """A call that was submitted.
 
     Attributes:
-        call: framed, see _batches.
+        call: framed or plain, see _batches.
         deadline: `time.monotonic()` seconds; None for none.
         future: what its caller has.
         since: when it was submitted.
@@ -78,11 +90,44 @@ class Submitted:
 
     __slots__ = ("call", "deadline", "future", "since")
 
-    def __init__(self, call: bytes, deadline: float | None, future: Any) -> None:
+    def __init__(self, call: bytes | PlainCall, deadline: float | None, future: Any) -> None:
         self.call = call
         self.deadline = deadline
         self.future = future
         self.since = time.monotonic()
+
+
+class CallMaker:
+    """Makes calls to be submitted; remembers functions' names as they are sent.
+
+    Args:
+        max_message: the most bytes of one.
+    """
+
+    #: The most functions to remember; arbitrary.
+    _MOST = 1000
+
+    def __init__(self, max_message: int) -> None:
+        self._max_message = max_message - 16
+        self._names: dict[tuple[Any, Any], bytes] = {}
+
+    def make(self, module: Any, function: Any, args: Any, kwargs: Any) -> bytes | PlainCall:
+        """A call: a plain one if it may be, else framed.
+
+        Raises:
+            Exception: as call_request.
+        """
+        if not kwargs and type(args) is tuple and len(args) == 1:
+            weight = weight_of(args[0])
+            if weight and type(module) is str and type(function) is str:
+                names = self._names.get((module, function))
+                if names is None:
+                    names = call_request(module, function, (), {}, self._max_message - weight)
+                    if len(self._names) >= self._MOST:
+                        self._names.clear()
+                    self._names[module, function] = names
+                return PlainCall(names, args[0], weight)
+        return framed(call_request(module, function, args, {} if kwargs is None else kwargs, self._max_message))
 
 
 def take_batch(queue: deque[Submitted], size: BatchSize, now: float) -> list[Submitted]:
@@ -141,11 +186,11 @@ class Submitter:
         self._watching: float | None = None
         self._closed = False
 
-    def submit(self, call: bytes, deadline: float | None, metadata: Metadata) -> Future[Any]:
+    def submit(self, call: bytes | PlainCall, deadline: float | None, metadata: Metadata) -> Future[Any]:
         """Submit a call.
 
         Args:
-            call: framed.
+            call: framed or plain.
             deadline: `time.monotonic()` seconds; None for none.
             metadata: of a call that is made from inside a served one; None for others. Such a call goes alone and at
                 once, by a thread of its own: those that hold the lanes may wait for it.
@@ -207,7 +252,10 @@ class Submitter:
             if seconds is not None and seconds <= 0:
                 error_of_each = no_time
             else:
-                for data in self._open(batch_request([one.call for one in running]), seconds, metadata):
+                request, order = mixed_request([one.call for one in running])
+                if order is not None:
+                    running = [running[place] for place in order]
+                for data in self._open(request, seconds, metadata):
                     _resolve(running, slots, read_answers(data, slots))
         except grpc.RpcError as error:
             if self._again(error, running, slots, metadata):
@@ -222,7 +270,7 @@ class Submitter:
         calls = [one.call for one in running]
         if any(slot is not UNANSWERED for slot in slots):
             return False
-        if not self._size.learn(self._failure(error), len(calls), sum(map(len, calls))):
+        if not self._size.learn(self._failure(error), len(calls), len(mixed_request(calls)[0])):
             return False
         left = iter(running)
         for piece in self._size.pieces(calls):

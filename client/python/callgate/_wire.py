@@ -16,6 +16,7 @@ from callgate._connection import SERVICE, Connection
 from callgate.errors import STATUS_CODES, CallgateError, Cancelled, DeadlineExceeded, ServerFault, ValueFormError
 from callgate.failures import error_from_status, gate_status
 from callgate.v1 import function_service_pb2 as pb
+from callgate.v1.value_pb2 import Value
 from callgate.values import decode, encode
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "error_of",
     "health_request",
     "health_status",
+    "item_values",
     "method",
     "no_copies",
     "no_forks",
@@ -55,8 +57,24 @@ def method(name: str) -> str:
     return f"/{SERVICE}/{name}"
 
 
-def call_request(module: Any, function: Any, args: Sequence[Any], kwargs: Mapping[Any, Any], max_message: int) -> bytes:
+def call_request(
+    module: Any,
+    function: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[Any, Any],
+    max_message: int,
+    *,
+    takes_more: bool = False,
+) -> bytes:
     """A serialized CallFunctionRequest.
+
+    Args:
+        module: the module's name.
+        function: the function's.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        max_message: the most bytes.
+        takes_more: for a stream whose answers are read by `item_values`.
 
     Raises:
         TypeError: if a name is no string, or the arguments are no sequence and no mapping.
@@ -89,6 +107,8 @@ def call_request(module: Any, function: Any, args: Sequence[Any], kwargs: Mappin
         except UnicodeEncodeError:
             raise ValueError(f"{name[:80]!a}: a name is Unicode text without surrogates") from None
         encode(value, into, path=f"kwargs[{name!r}]")
+    if takes_more:
+        request.takes_more = True
     data = request.SerializeToString()
     if len(data) > max_message:
         raise too_large(len(data), max_message)
@@ -124,6 +144,12 @@ def response_of(kind: type[Any], data: bytes | None) -> Any:
 def decode_response(data: bytes) -> Any:
     """The value in a serialized CallFunctionResponse."""
     return decode(response_of(pb.CallFunctionResponse, data).value)
+
+
+def item_values(data: bytes) -> tuple[Value, Sequence[Value]]:
+    """The item in a serialized StreamFunctionResponse, and those after it, still Values."""
+    response = response_of(pb.StreamFunctionResponse, data)
+    return response.value, response.more
 
 
 def health_request(service: str) -> bytes:

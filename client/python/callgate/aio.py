@@ -21,6 +21,7 @@ from callgate._aio_many import ManyCalls
 from callgate._aio_streams import Stream
 from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, greet
 from callgate._info import FunctionInfo, ParameterInfo, function_info
+from callgate._submitting import CallMaker
 from callgate._wire import (
     HEALTH_CHECK,
     RELOAD,
@@ -110,6 +111,7 @@ class Gate(ManyCalls):
         self._timeout = seconds_of(timeout, None)
         self._wait = seconds_of(wait, None)
         self._connection = connection
+        self._calls = CallMaker(connection.max_message)
         self._closed = False
         self._process = os.getpid()
         self._places = asyncio.BoundedSemaphore(connection.in_flight)

@@ -40,6 +40,7 @@ class CoroutinesExecutor(InProcessExecutor):
     """
 
     kind = "coroutines"
+    stretches = False
 
     def __init__(self, name: str, around: Surroundings, *, max_tasks: int = 10_000, queue: int = 256) -> None:
         super().__init__(name, around, places=max_tasks, queue=queue)

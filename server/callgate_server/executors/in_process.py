@@ -21,6 +21,7 @@ from callgate_server.executors.in_process_stream import InProcessStream
 from callgate_server.executors.run import Run, not_started, stopped
 from callgate_server.interrupt import CallInterrupted, Scope
 from callgate_server.registry import Exposed
+from callgate_server.stretch import Stretch
 from callgate_server.turn import Outcome, Turn, Waiter
 
 __all__ = ["InProcessExecutor"]
@@ -40,6 +41,8 @@ class InProcessExecutor:
     """
 
     kind = ""
+    #: Whether it takes stretches of calls.
+    stretches = True
 
     def __init__(self, name: str, around: Surroundings, *, places: int, queue: int) -> None:
         self.name = name
@@ -75,14 +78,42 @@ class InProcessExecutor:
 
     def call(self, exposed: Exposed, call: Call) -> bytes:
         """Run a call when its turn comes."""
+        run = self._run_with_turn(exposed, call)
+        # The request is read now, with the turn: that is when a gathered call's members are settled.
+        return self._with_turn(
+            run, run, True, self._around.invoker.invoke, exposed.function, call.request, call.context
+        )
+
+    def call_each(self, exposed: Exposed, call: Call, stretch: Stretch) -> None:
+        """Run a stretch of calls in one turn, on the calling thread's time.
+
+        Args:
+            exposed: their function.
+            call: who they are for; its context becomes each call's own in turn.
+            stretch: the calls.
+
+        Raises:
+            CallFailed: if the turn did not come, or the call that ran was interrupted.
+        """
+        run = self._run_with_turn(exposed, call)
+        try:
+            self._with_turn(run, run, True, stretch.run, run, exposed.function, self._around.invoker)
+        finally:
+            with self._lock:
+                self._completed += len(stretch.ends) - 1  # the turn's end counted one
+
+    def _run_with_turn(self, exposed: Exposed, call: Call) -> Run:
+        """A call's run, whose turn has come.
+
+        Raises:
+            CallFailed: if it does not come.
+        """
         run = Run(self.name, exposed, call, self._around)
-        context = call.context
-        deadline = context.deadline
+        deadline = call.context.deadline
         # Free, as it mostly is: then there is nobody to wait for, oneself included.
         if (deadline is not None and time.monotonic() >= deadline) or not self._turn.take_free(run):
             self._wait_for(run, call, call.caller.watch)
-        # The request is read now, with the turn: that is when a gathered call's members are settled.
-        return self._with_turn(run, run, True, self._around.invoker.invoke, exposed.function, call.request, context)
+        return run
 
     def _wait_for(self, waiter: Waiter, call: Call, watch: Watch) -> None:
         """Wait for a turn.

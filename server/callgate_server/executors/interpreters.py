@@ -52,6 +52,7 @@ class InterpretersExecutor(InProcessExecutor):
     """
 
     kind = "interpreters"
+    stretches = False
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from callgate_server.interrupt import Scope
 from callgate_server.registry import Exposed
 from callgate_server.turn import Outcome, Waiter
 
-__all__ = ["Run", "not_started", "stopped"]
+__all__ = ["Run", "not_started", "returned_late", "stopped"]
 
 
 class Run(Waiter):
@@ -75,3 +75,8 @@ def stopped(call: Call) -> CallFailed:
     if remaining is not None and remaining <= 0:
         return gate_failure("RAN_TOO_LONG", "the deadline passed while the function ran", {"call_id": call.context.id})
     return gate_failure("CANCELLED", "the call was cancelled while the function ran", {"call_id": call.context.id})
+
+
+def returned_late(call_id: str) -> CallFailed:
+    """The failure of a call whose function returned when nobody waited any more."""
+    return gate_failure("RAN_TOO_LONG", "the function returned after the deadline", {"call_id": call_id})

@@ -116,9 +116,15 @@ class FunctionServicer:
 
     def stream_function(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """StreamFunction."""
+        packing = _Packing()
+        return _Items(self._stream(payload, context, packing), packing)
+
+    def _stream(self, payload: bytes, context: grpc.ServicerContext, packing: _Packing) -> Iterator[bytes]:
         call_id = new_call_id()
         try:
             request = parse(pb.CallFunctionRequest, payload)
+            if request.takes_more:
+                packing.pack = _joined
             yield from self._dispatcher.stream(request, payload, **self._about(context), call_id=call_id)
             return
         except CallFailed as failure:
@@ -146,21 +152,22 @@ class FunctionServicer:
         fail(context, status, call_id)
 
     def _batch(self, request: pb.BatchCallFunctionsRequest, context: grpc.ServicerContext) -> Batch:
-        if len(request.calls) > self._limits.batch:
-            raise batch_too_large(len(request.calls), self._limits.batch)
         call_timeout = None
         if request.HasField("call_timeout"):
             call_timeout = request.call_timeout.ToNanoseconds() / 1e9
             if call_timeout <= 0:
                 raise gate_failure("MALFORMED_REQUEST", f"call_timeout is {call_timeout:g} s; it must be above 0")
-        return Batch(
+        batch = Batch(
             self._dispatcher,
-            request.calls,
+            request,
             **self._about(context),
             call_timeout=call_timeout,
             pool=self._batch_pool,
             max_bytes=self._limits.message,
         )
+        if batch.count > self._limits.batch:
+            raise batch_too_large(batch.count, self._limits.batch)
+        return batch
 
     def list_functions(self, request: pb.ListFunctionsRequest, identity: str) -> pb.ListFunctionsResponse:
         """ListFunctions: a page of what this caller may call. A page token is the full name that the page starts at."""
@@ -186,6 +193,46 @@ class FunctionServicer:
         """GetFunction."""
         exposed = self._dispatcher.registry.resolve(request.module, request.function)
         return pb.GetFunctionResponse(function=describe(exposed, self._dispatcher.executors[exposed.executor]))
+
+
+class _Packing:
+    """How a stream's messages are packed, as far as its request was read."""
+
+    pack: Callable[[list[bytes]], bytes] | None = None
+
+
+class _Items(Iterator[bytes]):
+    """A stream's messages. Like a generator, it closes its source when nothing refers to it any more.
+
+    Args:
+        source: where they come from.
+        packing: what that finds out of their packing.
+    """
+
+    def __init__(self, source: Iterator[bytes], packing: _Packing) -> None:
+        self._source = source
+        self._packing = packing
+
+    @property
+    def pack(self) -> Callable[[list[bytes]], bytes] | None:
+        """What makes one message of several; None if the client takes them one by one, or before the first."""
+        return self._packing.pack
+
+    def __next__(self) -> bytes:
+        return next(self._source)
+
+
+def _joined(items: list[bytes]) -> bytes:
+    """One StreamFunctionResponse of several.
+
+    Each has one field, `value`, number 1, which is written first. The others' becomes `more`, number 2: another tag
+    before the same bytes (https://protobuf.dev/programming-guides/encoding/#structure).
+    """
+    return b"".join((items[0], *(part for item in items[1:] for part in (_MORE, memoryview(item)[1:]))))
+
+
+#: Field 2, length-delimited.
+_MORE = b"\x12"
 
 
 def _deadline(context: grpc.ServicerContext) -> float | None:

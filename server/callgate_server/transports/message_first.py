@@ -19,10 +19,12 @@ grpcio keeps the call's state alive; the event either hands the call to the pool
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
+
+from callgate_server.transports.outbox import outbox_responder
 
 __all__ = ["message_first"]
 
@@ -51,7 +53,7 @@ def message_first(submit: Submit) -> Submit:
         tasks = (_server._unary_response_in_pool, _server._stream_response_in_pool)
         if any([*inspect.signature(task).parameters] != _TASK for task in tasks):
             raise AttributeError("functions of another shape")
-        arrived = _arrived(submit)
+        arrived = _arrived(submit, {tasks[1]: outbox_responder()})
         token, cancelled, no_flags = _server._RECEIVE_MESSAGE_TOKEN, _server._CANCELLED, _server._EMPTY_FLAGS
         receive = cygrpc.ReceiveMessageOperation
     except (ImportError, AttributeError) as error:
@@ -72,8 +74,12 @@ def message_first(submit: Submit) -> Submit:
     return submit_with_message
 
 
-def _arrived(submit: Submit) -> Callable[[Any, Callable[..., Any], tuple[Any, ...]], Any]:
+def _arrived(submit: Submit, instead: Mapping[Any, Any]) -> Callable[[Any, Callable[..., Any], tuple[Any, ...]], Any]:
     """What the polling thread does when a message has come, or will not come any more.
+
+    Args:
+        submit: the pool's own.
+        instead: what runs handlers over bytes in the place of grpcio's functions.
 
     Raises:
         AttributeError: if grpcio lacks one of the names that this needs.
@@ -87,6 +93,8 @@ def _arrived(submit: Submit) -> Callable[[Any, Callable[..., Any], tuple[Any, ..
 
     def arrived(message: Any, run: Callable[..., Any], task: tuple[Any, ...]) -> Any:
         responder, event, state, behaviour, _, deserializer, serializer = task
+        if serializer is None:
+            responder = instead.get(responder, responder)
         payload = message.batch_operations[0].message()
         request = None if payload is None else deserialize(payload, deserializer)
         failure = None

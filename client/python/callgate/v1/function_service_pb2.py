@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"callgate/v1/function_service.proto\x12\x0b\x63\x61llgate.v1\x1a\x1a\x63\x61llgate/v1/function.proto\x1a\x17\x63\x61llgate/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"\xda\x01\n\x13\x43\x61llFunctionRequest\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12 \n\x04\x61rgs\x18\x03 \x03(\x0b\x32\x12.callgate.v1.Value\x12<\n\x06kwargs\x18\x04 \x03(\x0b\x32,.callgate.v1.CallFunctionRequest.KwargsEntry\x1a\x41\n\x0bKwargsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.callgate.v1.Value:\x02\x38\x01\"9\n\x14\x43\x61llFunctionResponse\x12!\n\x05value\x18\x01 \x01(\x0b\x32\x12.callgate.v1.Value\";\n\x16StreamFunctionResponse\x12!\n\x05value\x18\x01 \x01(\x0b\x32\x12.callgate.v1.Value\"}\n\x19\x42\x61tchCallFunctionsRequest\x12/\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32 .callgate.v1.CallFunctionRequest\x12/\n\x0c\x63\x61ll_timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x1a\x42\x61tchCallFunctionsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.callgate.v1.BatchResult\"\x83\x01\n\x0b\x42\x61tchResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x35\n\x08response\x18\x02 \x01(\x0b\x32!.callgate.v1.CallFunctionResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"M\n\x14ListFunctionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06module\x18\x03 \x01(\t\"Z\n\x15ListFunctionsResponse\x12(\n\tfunctions\x18\x01 \x03(\x0b\x32\x15.callgate.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x12GetFunctionRequest\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\">\n\x13GetFunctionResponse\x12\'\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x15.callgate.v1.Function2\xd4\x03\n\x0f\x46unctionService\x12S\n\x0c\x43\x61llFunction\x12 .callgate.v1.CallFunctionRequest\x1a!.callgate.v1.CallFunctionResponse\x12Y\n\x0eStreamFunction\x12 .callgate.v1.CallFunctionRequest\x1a#.callgate.v1.StreamFunctionResponse0\x01\x12g\n\x12\x42\x61tchCallFunctions\x12&.callgate.v1.BatchCallFunctionsRequest\x1a\'.callgate.v1.BatchCallFunctionsResponse0\x01\x12V\n\rListFunctions\x12!.callgate.v1.ListFunctionsRequest\x1a\".callgate.v1.ListFunctionsResponse\x12P\n\x0bGetFunction\x12\x1f.callgate.v1.GetFunctionRequest\x1a .callgate.v1.GetFunctionResponseBz\n\x0f\x64\x65v.callgate.v1B\x14\x46unctionServiceProtoP\x01ZAgithub.com/callgate/callgate/client/go/gen/callgate/v1;callgatev1\xaa\x02\x0b\x43\x61llgate.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"callgate/v1/function_service.proto\x12\x0b\x63\x61llgate.v1\x1a\x1a\x63\x61llgate/v1/function.proto\x1a\x17\x63\x61llgate/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"\xee\x01\n\x13\x43\x61llFunctionRequest\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12 \n\x04\x61rgs\x18\x03 \x03(\x0b\x32\x12.callgate.v1.Value\x12<\n\x06kwargs\x18\x04 \x03(\x0b\x32,.callgate.v1.CallFunctionRequest.KwargsEntry\x12\x12\n\ntakes_more\x18\x05 \x01(\x08\x1a\x41\n\x0bKwargsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.callgate.v1.Value:\x02\x38\x01\"9\n\x14\x43\x61llFunctionResponse\x12!\n\x05value\x18\x01 \x01(\x0b\x32\x12.callgate.v1.Value\"]\n\x16StreamFunctionResponse\x12!\n\x05value\x18\x01 \x01(\x0b\x32\x12.callgate.v1.Value\x12 \n\x04more\x18\x02 \x03(\x0b\x32\x12.callgate.v1.Value\"\xa7\x01\n\x19\x42\x61tchCallFunctionsRequest\x12/\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32 .callgate.v1.CallFunctionRequest\x12/\n\x0c\x63\x61ll_timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x06mapped\x18\x03 \x03(\x0b\x32\x18.callgate.v1.MappedCalls\"R\n\x0bMappedCalls\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12!\n\x05items\x18\x03 \x01(\x0b\x32\x12.callgate.v1.Value\"m\n\x1a\x42\x61tchCallFunctionsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.callgate.v1.BatchResult\x12$\n\x04runs\x18\x02 \x03(\x0b\x32\x16.callgate.v1.ResultRun\">\n\tResultRun\x12\r\n\x05\x66irst\x18\x01 \x01(\x05\x12\"\n\x06values\x18\x02 \x01(\x0b\x32\x12.callgate.v1.Value\"\x83\x01\n\x0b\x42\x61tchResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x35\n\x08response\x18\x02 \x01(\x0b\x32!.callgate.v1.CallFunctionResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"M\n\x14ListFunctionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06module\x18\x03 \x01(\t\"Z\n\x15ListFunctionsResponse\x12(\n\tfunctions\x18\x01 \x03(\x0b\x32\x15.callgate.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x12GetFunctionRequest\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\">\n\x13GetFunctionResponse\x12\'\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x15.callgate.v1.Function2\xd4\x03\n\x0f\x46unctionService\x12S\n\x0c\x43\x61llFunction\x12 .callgate.v1.CallFunctionRequest\x1a!.callgate.v1.CallFunctionResponse\x12Y\n\x0eStreamFunction\x12 .callgate.v1.CallFunctionRequest\x1a#.callgate.v1.StreamFunctionResponse0\x01\x12g\n\x12\x42\x61tchCallFunctions\x12&.callgate.v1.BatchCallFunctionsRequest\x1a\'.callgate.v1.BatchCallFunctionsResponse0\x01\x12V\n\rListFunctions\x12!.callgate.v1.ListFunctionsRequest\x1a\".callgate.v1.ListFunctionsResponse\x12P\n\x0bGetFunction\x12\x1f.callgate.v1.GetFunctionRequest\x1a .callgate.v1.GetFunctionResponseBz\n\x0f\x64\x65v.callgate.v1B\x14\x46unctionServiceProtoP\x01ZAgithub.com/callgate/callgate/client/go/gen/callgate/v1;callgatev1\xaa\x02\x0b\x43\x61llgate.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,27 +39,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLFUNCTIONREQUEST_KWARGSENTRY']._loaded_options = None
   _globals['_CALLFUNCTIONREQUEST_KWARGSENTRY']._serialized_options = b'8\001'
   _globals['_CALLFUNCTIONREQUEST']._serialized_start=162
-  _globals['_CALLFUNCTIONREQUEST']._serialized_end=380
-  _globals['_CALLFUNCTIONREQUEST_KWARGSENTRY']._serialized_start=315
-  _globals['_CALLFUNCTIONREQUEST_KWARGSENTRY']._serialized_end=380
-  _globals['_CALLFUNCTIONRESPONSE']._serialized_start=382
-  _globals['_CALLFUNCTIONRESPONSE']._serialized_end=439
-  _globals['_STREAMFUNCTIONRESPONSE']._serialized_start=441
-  _globals['_STREAMFUNCTIONRESPONSE']._serialized_end=500
-  _globals['_BATCHCALLFUNCTIONSREQUEST']._serialized_start=502
-  _globals['_BATCHCALLFUNCTIONSREQUEST']._serialized_end=627
-  _globals['_BATCHCALLFUNCTIONSRESPONSE']._serialized_start=629
-  _globals['_BATCHCALLFUNCTIONSRESPONSE']._serialized_end=700
-  _globals['_BATCHRESULT']._serialized_start=703
-  _globals['_BATCHRESULT']._serialized_end=834
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=836
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=913
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=915
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1005
-  _globals['_GETFUNCTIONREQUEST']._serialized_start=1007
-  _globals['_GETFUNCTIONREQUEST']._serialized_end=1061
-  _globals['_GETFUNCTIONRESPONSE']._serialized_start=1063
-  _globals['_GETFUNCTIONRESPONSE']._serialized_end=1125
-  _globals['_FUNCTIONSERVICE']._serialized_start=1128
-  _globals['_FUNCTIONSERVICE']._serialized_end=1596
+  _globals['_CALLFUNCTIONREQUEST']._serialized_end=400
+  _globals['_CALLFUNCTIONREQUEST_KWARGSENTRY']._serialized_start=335
+  _globals['_CALLFUNCTIONREQUEST_KWARGSENTRY']._serialized_end=400
+  _globals['_CALLFUNCTIONRESPONSE']._serialized_start=402
+  _globals['_CALLFUNCTIONRESPONSE']._serialized_end=459
+  _globals['_STREAMFUNCTIONRESPONSE']._serialized_start=461
+  _globals['_STREAMFUNCTIONRESPONSE']._serialized_end=554
+  _globals['_BATCHCALLFUNCTIONSREQUEST']._serialized_start=557
+  _globals['_BATCHCALLFUNCTIONSREQUEST']._serialized_end=724
+  _globals['_MAPPEDCALLS']._serialized_start=726
+  _globals['_MAPPEDCALLS']._serialized_end=808
+  _globals['_BATCHCALLFUNCTIONSRESPONSE']._serialized_start=810
+  _globals['_BATCHCALLFUNCTIONSRESPONSE']._serialized_end=919
+  _globals['_RESULTRUN']._serialized_start=921
+  _globals['_RESULTRUN']._serialized_end=983
+  _globals['_BATCHRESULT']._serialized_start=986
+  _globals['_BATCHRESULT']._serialized_end=1117
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1119
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1196
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1198
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1288
+  _globals['_GETFUNCTIONREQUEST']._serialized_start=1290
+  _globals['_GETFUNCTIONREQUEST']._serialized_end=1344
+  _globals['_GETFUNCTIONRESPONSE']._serialized_start=1346
+  _globals['_GETFUNCTIONRESPONSE']._serialized_end=1408
+  _globals['_FUNCTIONSERVICE']._serialized_start=1411
+  _globals['_FUNCTIONSERVICE']._serialized_end=1879
 # @@protoc_insertion_point(module_scope)

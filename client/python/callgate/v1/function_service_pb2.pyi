@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CallFunctionRequest(_message.Message):
-    __slots__ = ("module", "function", "args", "kwargs")
+    __slots__ = ("module", "function", "args", "kwargs", "takes_more")
     class KwargsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -25,11 +25,13 @@ class CallFunctionRequest(_message.Message):
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
     KWARGS_FIELD_NUMBER: _ClassVar[int]
+    TAKES_MORE_FIELD_NUMBER: _ClassVar[int]
     module: str
     function: str
     args: _containers.RepeatedCompositeFieldContainer[_value_pb2.Value]
     kwargs: _containers.MessageMap[str, _value_pb2.Value]
-    def __init__(self, module: _Optional[str] = ..., function: _Optional[str] = ..., args: _Optional[_Iterable[_Union[_value_pb2.Value, _Mapping]]] = ..., kwargs: _Optional[_Mapping[str, _value_pb2.Value]] = ...) -> None: ...
+    takes_more: bool
+    def __init__(self, module: _Optional[str] = ..., function: _Optional[str] = ..., args: _Optional[_Iterable[_Union[_value_pb2.Value, _Mapping]]] = ..., kwargs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., takes_more: bool = ...) -> None: ...
 
 class CallFunctionResponse(_message.Message):
     __slots__ = ("value",)
@@ -38,24 +40,48 @@ class CallFunctionResponse(_message.Message):
     def __init__(self, value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class StreamFunctionResponse(_message.Message):
-    __slots__ = ("value",)
+    __slots__ = ("value", "more")
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     value: _value_pb2.Value
-    def __init__(self, value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+    more: _containers.RepeatedCompositeFieldContainer[_value_pb2.Value]
+    def __init__(self, value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., more: _Optional[_Iterable[_Union[_value_pb2.Value, _Mapping]]] = ...) -> None: ...
 
 class BatchCallFunctionsRequest(_message.Message):
-    __slots__ = ("calls", "call_timeout")
+    __slots__ = ("calls", "call_timeout", "mapped")
     CALLS_FIELD_NUMBER: _ClassVar[int]
     CALL_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    MAPPED_FIELD_NUMBER: _ClassVar[int]
     calls: _containers.RepeatedCompositeFieldContainer[CallFunctionRequest]
     call_timeout: _duration_pb2.Duration
-    def __init__(self, calls: _Optional[_Iterable[_Union[CallFunctionRequest, _Mapping]]] = ..., call_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    mapped: _containers.RepeatedCompositeFieldContainer[MappedCalls]
+    def __init__(self, calls: _Optional[_Iterable[_Union[CallFunctionRequest, _Mapping]]] = ..., call_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., mapped: _Optional[_Iterable[_Union[MappedCalls, _Mapping]]] = ...) -> None: ...
+
+class MappedCalls(_message.Message):
+    __slots__ = ("module", "function", "items")
+    MODULE_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    module: str
+    function: str
+    items: _value_pb2.Value
+    def __init__(self, module: _Optional[str] = ..., function: _Optional[str] = ..., items: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class BatchCallFunctionsResponse(_message.Message):
-    __slots__ = ("results",)
+    __slots__ = ("results", "runs")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[BatchResult]
-    def __init__(self, results: _Optional[_Iterable[_Union[BatchResult, _Mapping]]] = ...) -> None: ...
+    runs: _containers.RepeatedCompositeFieldContainer[ResultRun]
+    def __init__(self, results: _Optional[_Iterable[_Union[BatchResult, _Mapping]]] = ..., runs: _Optional[_Iterable[_Union[ResultRun, _Mapping]]] = ...) -> None: ...
+
+class ResultRun(_message.Message):
+    __slots__ = ("first", "values")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    values: _value_pb2.Value
+    def __init__(self, first: _Optional[int] = ..., values: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class BatchResult(_message.Message):
     __slots__ = ("index", "response", "error")
