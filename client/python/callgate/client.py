@@ -7,7 +7,6 @@ call ──▶ encode ──▶ a place (at most `in_flight` at once) ──▶ 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -17,8 +16,10 @@ import grpc
 import grpc.experimental
 
 from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, greet
+from callgate._direct import direct
 from callgate._info import FunctionInfo, ParameterInfo, function_info
 from callgate._many import Line, ManyCalls
+from callgate._places import Places
 from callgate._streams import Stream
 from callgate._submitting import CallMaker, Submitter
 from callgate._wire import (
@@ -115,7 +116,7 @@ class Gate(ManyCalls):
         self._connection = connection
         self._closed = False
         self._process = os.getpid()
-        self._places = threading.BoundedSemaphore(connection.in_flight)
+        self._places = Places(connection.in_flight)
         # A stream is read on the thread that reads it, not handed over by another: a third less of a core an item.
         options = ((grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1), *connection.options)
         if connection.credentials is not None:
@@ -125,7 +126,7 @@ class Gate(ManyCalls):
         # Bytes in and out: values are converted here, in the calling thread, where errors belong to the call.
         # Registered methods save a look-up by name on every call; the stubs do not know them.
         unary: Any = self._channel.unary_unary
-        self._call_function = unary(method("CallFunction"), _registered_method=True)
+        self._call_function = direct(unary(method("CallFunction"), _registered_method=True))
         self._list_functions = unary(method("ListFunctions"), _registered_method=True)
         self._get_function = unary(method("GetFunction"), _registered_method=True)
         self._check_health = unary(HEALTH_CHECK, _registered_method=True)
@@ -190,30 +191,31 @@ class Gate(ManyCalls):
         timeout: float | None = None,
     ) -> Any:
         """As `call`, with the arguments as a sequence and a mapping."""
-        seconds = seconds_of(timeout, self._timeout)
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message)
+        seconds = self._timeout if timeout is None else seconds_of(timeout, None)
+        # In a list, from which it is taken: a large request must not live as long as its call.
+        box = [call_request(module, function, args, {} if kwargs is None else kwargs, self._connection.max_message)]
         if calling():  # from inside a served call: those that hold the places may wait for this one
-            return decode_response(self._unary(self._call_function, data, seconds))
+            return decode_response(self._unary(self._call_function, box, seconds))
         places = self._places
-        if not places.acquire(blocking=False):
+        try:
+            places.free.pop()
+        except IndexError:
             seconds = self._wait_for_place(seconds)
         try:
-            answer = self._unary(self._call_function, data, seconds)
+            box.append(self._unary(self._call_function, box, seconds))
         finally:
-            places.release()
-        return decode_response(answer)
+            places.free.append(None)
+            if places.waiting:
+                places.wake()
+        return decode_response(box.pop())
 
     def _wait_for_place(self, seconds: float | None) -> float | None:
         """Take a place once there is one; what is left of the timeout then."""
         self._check_usable()
-        if seconds is None:
-            self._places.acquire()
-            return None
-        deadline = time.monotonic() + seconds
-        # Beyond TIMEOUT_MAX locks refuse to wait; nobody waits so long.
-        if not self._places.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+        began = time.monotonic()
+        if not self._places.wait(seconds):
             raise no_place(self._connection.in_flight)
-        return max(0.0, deadline - time.monotonic())
+        return None if seconds is None else max(0.0, began + seconds - time.monotonic())
 
     def module(self, name: str) -> Module:
         """A module whose attributes are its functions: `gate.module("math").sqrt(16.0)`."""
@@ -235,7 +237,7 @@ class Gate(ManyCalls):
         token = ""
         while True:
             request = pb.ListFunctionsRequest(module=module, page_token=token)
-            data = self._unary(self._list_functions, request.SerializeToString(), seconds)
+            data = self._unary(self._list_functions, [request.SerializeToString()], seconds)
             response = response_of(pb.ListFunctionsResponse, data)
             yield from map(function_info, response.functions)
             token = response.next_page_token
@@ -249,7 +251,7 @@ class Gate(ManyCalls):
             FunctionNotFound: if there is none for this client.
         """
         request = pb.GetFunctionRequest(module=module, function=function)
-        data = self._unary(self._get_function, request.SerializeToString(), seconds_of(timeout, self._timeout))
+        data = self._unary(self._get_function, [request.SerializeToString()], seconds_of(timeout, self._timeout))
         return function_info(response_of(pb.GetFunctionResponse, data).function)
 
     def health(self, service: str = "", *, timeout: float | None = None) -> str:
@@ -264,7 +266,7 @@ class Gate(ManyCalls):
         """
         seconds = seconds_of(timeout, self._timeout)
         try:
-            return health_status(self._unary(self._check_health, health_request(service), seconds))
+            return health_status(self._unary(self._check_health, [health_request(service)], seconds))
         except FunctionNotFound:  # what the health protocol answers for a service it does not know
             return "SERVICE_UNKNOWN"
 
@@ -282,14 +284,15 @@ class Gate(ManyCalls):
             PermissionDenied: if this client may not.
         """
         seconds = seconds_of(timeout, self._timeout)
-        return ReloadFunctionsResponse.FromString(self._unary(self._reload, b"", seconds)).functions
+        return ReloadFunctionsResponse.FromString(self._unary(self._reload, [b""], seconds)).functions
 
-    def _unary(self, rpc: Callable[..., bytes], data: bytes, seconds: float | None) -> bytes:
+    def _unary(self, rpc: Callable[..., bytes], request: list[bytes], seconds: float | None) -> bytes:
+        """Make a unary call; the request is taken out of its list."""
         self._check_usable()
         if seconds == 0:
             raise no_time()
         try:
-            return rpc(data, timeout=seconds, metadata=self._connection.metadata())
+            return rpc(request.pop(), timeout=seconds, metadata=self._connection.metadata())
         except grpc.RpcError as error:
             midway = self._closed and error.code() is grpc.StatusCode.CANCELLED
             failure = closed_midway() if midway else error_of(error, self._connection)
