@@ -10,15 +10,18 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tonic::Status;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::batch::Batch;
 use crate::call::Call;
 use crate::connect::Builder;
 use crate::deadline::Deadline;
 use crate::errors::{Error, GateError, from_rpc_status};
+use crate::health::HealthStatus;
 use crate::request::{Args, Request};
 use crate::retry::retried;
 use crate::stream::StreamCall;
@@ -36,6 +39,7 @@ pub struct Gate {
 
 struct Inner {
     stub: FunctionServiceClient<Channel>,
+    health: HealthClient<Channel>,
     authorization: Option<AsciiMetadataValue>,
     target: String,
     timeout: Option<Duration>,
@@ -78,11 +82,12 @@ impl Gate {
         max_message: usize,
         in_flight: usize,
     ) -> Gate {
+        let health = HealthClient::new(channel.clone());
         let bytes = max_message.saturating_add(MESSAGE_SLACK);
         let stub =
             FunctionServiceClient::new(channel).max_decoding_message_size(bytes).max_encoding_message_size(bytes);
         let places = Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS));
-        Gate { inner: Arc::new(Inner { stub, authorization, target, timeout, max_message, places, in_flight }) }
+        Gate { inner: Arc::new(Inner { stub, health, authorization, target, timeout, max_message, places, in_flight }) }
     }
 
     /// Calls a function; `.await` what this returns, after adding keyword arguments or a timeout.
@@ -177,6 +182,25 @@ impl Gate {
         let request = GetFunctionRequest { module: module.to_owned(), function: function.to_owned() };
         let response = retried(self, request, async |mut stub, request| stub.get_function(request).await).await?;
         Ok(response.function.unwrap_or_default())
+    }
+
+    /// Asks the server's health service, which is gRPC's own.
+    ///
+    /// # Arguments
+    /// * `service` - one of its services: `"callgate.v1.FunctionService"`; empty for the server as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Gate`]. A server that cannot be reached is not asked again: that, too, is an answer.
+    pub async fn health(&self, service: &str) -> Result<HealthStatus, Error> {
+        let deadline = self.deadline(None);
+        let request = self.request(HealthCheckRequest { service: service.to_owned() }, deadline)?;
+        let mut stub = self.inner.health.clone();
+        match deadline.bound(stub.check(request), GateError::late).await? {
+            Ok(response) => Ok(response.into_inner().status().into()),
+            // What the health protocol answers for a service that it does not know.
+            Err(status) if status.code() == Code::NotFound => Ok(HealthStatus::ServiceUnknown),
+            Err(status) => Err(self.failure(status)),
+        }
     }
 
     pub(crate) fn stub(&self) -> FunctionServiceClient<Channel> {

@@ -68,6 +68,6 @@ impl Request {
 
     pub(crate) fn into_wire(self) -> Result<v1::CallFunctionRequest, ValueError> {
         let (args, kwargs) = encode_arguments(self.args, self.kwargs)?;
-        Ok(v1::CallFunctionRequest { module: self.module, function: self.function, args, kwargs })
+        Ok(v1::CallFunctionRequest { module: self.module, function: self.function, args, kwargs, takes_more: false })
     }
 }

@@ -5,7 +5,7 @@ mod server;
 use std::time::Duration;
 
 use callgate::tonic::Code;
-use callgate::{Error, Gate, Request, Value};
+use callgate::{Error, Gate, HealthStatus, Request, Value};
 use server::Server;
 
 const FUNCTIONS: &str = "conformance_functions";
@@ -213,12 +213,26 @@ async fn functions_are_listed_and_described() {
 }
 
 #[tokio::test]
+async fn health_is_the_servers_or_one_of_its_services() {
+    let server = Server::shared();
+    let gate = gate(&server).await;
+    for service in ["", "callgate.v1.FunctionService"] {
+        assert_eq!(gate.health(service).await.unwrap(), HealthStatus::Serving);
+    }
+    let unknown = gate.health("no.such.Service").await.unwrap();
+    assert_eq!((unknown, unknown.to_string()), (HealthStatus::ServiceUnknown, "SERVICE_UNKNOWN".to_owned()));
+    let nobody = Gate::builder("127.0.0.1:1").connect_lazy().unwrap();
+    assert_eq!(nobody.health("").await.unwrap_err().gate().unwrap().code, Code::Unavailable);
+}
+
+#[tokio::test]
 async fn everything_can_be_done_from_another_task() {
     let server = Server::shared();
     let gate = gate(&server).await;
     let done = tokio::spawn(async move {
         gate.functions(Some("math")).await?;
         gate.function("math", "sqrt").await?;
+        gate.health("").await?;
         gate.batch::<f64>([Request::new("math", "sqrt", (1.0,))]).await?;
         gate.stream::<i64>(FUNCTIONS, "count", (1,)).await?.next().await;
         gate.call::<f64>("math", "sqrt", (1.0,)).await

@@ -25,7 +25,13 @@ interface Contestant {
 
 function grpcJs(target: string): Contestant {
   const client = new FunctionServiceClient(target, credentials.createInsecure());
-  const request: CallFunctionRequest = { module: "math", function: "sqrt", args: [encode(new Float(16))], kwargs: new Map() };
+  const request: CallFunctionRequest = {
+    module: "math",
+    function: "sqrt",
+    args: [encode(new Float(16))],
+    kwargs: new Map(),
+    takesMore: false,
+  };
   const call = (): Promise<void> =>
     new Promise((resolve, reject) => {
       client.callFunction(request, (error, answer) => {

@@ -94,6 +94,7 @@ async function bench(request: Request): Promise<Answer> {
     function: "sqrt",
     args: [encode(new Float(16))],
     kwargs: new Map(),
+    takesMore: false,
   };
   const call = (): Promise<void> =>
     new Promise((resolve, reject) => {

@@ -44,7 +44,7 @@ export function callRequest(module: string, name: string, { args, kwargs }: Argu
   if (typeof args === "string" || (args !== undefined && typeof args[Symbol.iterator] !== "function")) {
     throw new TypeError("args is an array of arguments: callWith(module, name, { args: [1] })");
   }
-  const request: CallFunctionRequest = { module, function: name, args: [], kwargs: new Map() };
+  const request: CallFunctionRequest = { module, function: name, args: [], kwargs: new Map(), takesMore: false };
   let index = 0;
   for (const value of args ?? []) request.args.push(encode(value, `args[${String(index++)}]`));
   if (kwargs !== undefined) request.kwargs = namedArguments(kwargs);
@@ -77,7 +77,7 @@ export function answer<T>(type: MessageType<T>, name: string, data: Uint8Array):
   }
 }
 
-/** The value of a serialized CallFunctionResponse, or of a StreamFunctionResponse, which has the same one field. */
+/** The value of a serialized CallFunctionResponse, or of a StreamFunctionResponse: it has more only where it is asked for. */
 export function valueOf(data: Uint8Array, options: DecodeOptions): unknown {
   const { value } = answer(CallFunctionResponse, "callgate.v1.CallFunctionResponse", data);
   return decode(value ?? { kind: undefined }, options);
@@ -99,7 +99,7 @@ export function batchRequest(calls: readonly Uint8Array[], callTimeoutMs: number
   if (callTimeoutMs === Infinity) return Buffer.concat(calls);
   const nanos = Math.max(1, Math.round(callTimeoutMs * 1e6));
   const callTimeout = { seconds: BigInt(Math.floor(nanos / 1e9)), nanos: nanos % 1e9 };
-  return Buffer.concat([...calls, BatchCallFunctionsRequest.encode({ calls: [], callTimeout }).finish()]);
+  return Buffer.concat([...calls, BatchCallFunctionsRequest.encode({ calls: [], callTimeout, mapped: [] }).finish()]);
 }
 
 // Timeouts from here on, a hundred years, are none: gRPC has no way to write them.

@@ -794,6 +794,10 @@ pub struct CallFunctionRequest {
         ::prost::alloc::string::String,
         Value,
     >,
+    /// StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
+    /// being sent may come together.
+    #[prost(bool, tag = "5")]
+    pub takes_more: bool,
 }
 /// A function's result.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -802,12 +806,15 @@ pub struct CallFunctionResponse {
     #[prost(message, optional, tag = "1")]
     pub value: ::core::option::Option<Value>,
 }
-/// One item of a stream.
+/// One item of a stream, or several.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StreamFunctionResponse {
     /// The item.
     #[prost(message, optional, tag = "1")]
     pub value: ::core::option::Option<Value>,
+    /// The items after it, if some were made meanwhile; only where the request said takes_more.
+    #[prost(message, repeated, tag = "2")]
+    pub more: ::prost::alloc::vec::Vec<Value>,
 }
 /// Many calls.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -818,6 +825,23 @@ pub struct BatchCallFunctionsRequest {
     /// A limit on each call's own time, from when it starts to run; absent: only the RPC's deadline counts.
     #[prost(message, optional, tag = "2")]
     pub call_timeout: ::core::option::Option<::prost_types::Duration>,
+    /// Further calls, many of one function in a cheaper form. Their indices follow those of `calls`, in order.
+    #[prost(message, repeated, tag = "3")]
+    pub mapped: ::prost::alloc::vec::Vec<MappedCalls>,
+}
+/// Calls of one function, each with one argument by position. They are as many calls as there are items, alike in
+/// everything to calls that are written out in `calls`, but that their results may come as ResultRuns.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MappedCalls {
+    /// As in CallFunctionRequest.
+    #[prost(string, tag = "1")]
+    pub module: ::prost::alloc::string::String,
+    /// As in CallFunctionRequest.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+    /// The arguments: a list, also a packed one. Anything else is MALFORMED_REQUEST.
+    #[prost(message, optional, tag = "3")]
+    pub items: ::core::option::Option<Value>,
 }
 /// Some of a batch's results, in the order in which they finished.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -825,6 +849,19 @@ pub struct BatchCallFunctionsResponse {
     /// The results.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<BatchResult>,
+    /// Results of calls that returned, several together; only for calls that came as MappedCalls.
+    #[prost(message, repeated, tag = "2")]
+    pub runs: ::prost::alloc::vec::Vec<ResultRun>,
+}
+/// What calls with consecutive indices returned.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResultRun {
+    /// The first call's index.
+    #[prost(int32, tag = "1")]
+    pub first: i32,
+    /// Their results, in order: a list, also a packed one.
+    #[prost(message, optional, tag = "2")]
+    pub values: ::core::option::Option<Value>,
 }
 /// The result of one call of a batch.
 #[derive(Clone, PartialEq, ::prost::Message)]

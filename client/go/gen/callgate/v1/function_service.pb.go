@@ -43,7 +43,10 @@ type CallFunctionRequest struct {
 	// The positional arguments.
 	Args []*Value `protobuf:"bytes,3,rep,name=args,proto3" json:"args,omitempty"`
 	// The keyword arguments. A name that is also bound by position is refused.
-	Kwargs        map[string]*Value `protobuf:"bytes,4,rep,name=kwargs,proto3" json:"kwargs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Kwargs map[string]*Value `protobuf:"bytes,4,rep,name=kwargs,proto3" json:"kwargs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
+	// being sent may come together.
+	TakesMore     bool `protobuf:"varint,5,opt,name=takes_more,json=takesMore,proto3" json:"takes_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +109,13 @@ func (x *CallFunctionRequest) GetKwargs() map[string]*Value {
 	return nil
 }
 
+func (x *CallFunctionRequest) GetTakesMore() bool {
+	if x != nil {
+		return x.TakesMore
+	}
+	return false
+}
+
 // A function's result.
 type CallFunctionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -152,11 +162,13 @@ func (x *CallFunctionResponse) GetValue() *Value {
 	return nil
 }
 
-// One item of a stream.
+// One item of a stream, or several.
 type StreamFunctionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The item.
-	Value         *Value `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	Value *Value `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// The items after it, if some were made meanwhile; only where the request said takes_more.
+	More          []*Value `protobuf:"bytes,2,rep,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,13 +210,22 @@ func (x *StreamFunctionResponse) GetValue() *Value {
 	return nil
 }
 
+func (x *StreamFunctionResponse) GetMore() []*Value {
+	if x != nil {
+		return x.More
+	}
+	return nil
+}
+
 // Many calls.
 type BatchCallFunctionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The calls. Results refer to them by index.
 	Calls []*CallFunctionRequest `protobuf:"bytes,1,rep,name=calls,proto3" json:"calls,omitempty"`
 	// A limit on each call's own time, from when it starts to run; absent: only the RPC's deadline counts.
-	CallTimeout   *durationpb.Duration `protobuf:"bytes,2,opt,name=call_timeout,json=callTimeout,proto3" json:"call_timeout,omitempty"`
+	CallTimeout *durationpb.Duration `protobuf:"bytes,2,opt,name=call_timeout,json=callTimeout,proto3" json:"call_timeout,omitempty"`
+	// Further calls, many of one function in a cheaper form. Their indices follow those of `calls`, in order.
+	Mapped        []*MappedCalls `protobuf:"bytes,3,rep,name=mapped,proto3" json:"mapped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,18 +274,92 @@ func (x *BatchCallFunctionsRequest) GetCallTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *BatchCallFunctionsRequest) GetMapped() []*MappedCalls {
+	if x != nil {
+		return x.Mapped
+	}
+	return nil
+}
+
+// Calls of one function, each with one argument by position. They are as many calls as there are items, alike in
+// everything to calls that are written out in `calls`, but that their results may come as ResultRuns.
+type MappedCalls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in CallFunctionRequest.
+	Module string `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
+	// As in CallFunctionRequest.
+	Function string `protobuf:"bytes,2,opt,name=function,proto3" json:"function,omitempty"`
+	// The arguments: a list, also a packed one. Anything else is MALFORMED_REQUEST.
+	Items         *Value `protobuf:"bytes,3,opt,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MappedCalls) Reset() {
+	*x = MappedCalls{}
+	mi := &file_callgate_v1_function_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MappedCalls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MappedCalls) ProtoMessage() {}
+
+func (x *MappedCalls) ProtoReflect() protoreflect.Message {
+	mi := &file_callgate_v1_function_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MappedCalls.ProtoReflect.Descriptor instead.
+func (*MappedCalls) Descriptor() ([]byte, []int) {
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MappedCalls) GetModule() string {
+	if x != nil {
+		return x.Module
+	}
+	return ""
+}
+
+func (x *MappedCalls) GetFunction() string {
+	if x != nil {
+		return x.Function
+	}
+	return ""
+}
+
+func (x *MappedCalls) GetItems() *Value {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
 // Some of a batch's results, in the order in which they finished.
 type BatchCallFunctionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The results.
-	Results       []*BatchResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*BatchResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// Results of calls that returned, several together; only for calls that came as MappedCalls.
+	Runs          []*ResultRun `protobuf:"bytes,2,rep,name=runs,proto3" json:"runs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchCallFunctionsResponse) Reset() {
 	*x = BatchCallFunctionsResponse{}
-	mi := &file_callgate_v1_function_service_proto_msgTypes[4]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +371,7 @@ func (x *BatchCallFunctionsResponse) String() string {
 func (*BatchCallFunctionsResponse) ProtoMessage() {}
 
 func (x *BatchCallFunctionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_callgate_v1_function_service_proto_msgTypes[4]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,12 +384,74 @@ func (x *BatchCallFunctionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCallFunctionsResponse.ProtoReflect.Descriptor instead.
 func (*BatchCallFunctionsResponse) Descriptor() ([]byte, []int) {
-	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{4}
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *BatchCallFunctionsResponse) GetResults() []*BatchResult {
 	if x != nil {
 		return x.Results
+	}
+	return nil
+}
+
+func (x *BatchCallFunctionsResponse) GetRuns() []*ResultRun {
+	if x != nil {
+		return x.Runs
+	}
+	return nil
+}
+
+// What calls with consecutive indices returned.
+type ResultRun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first call's index.
+	First int32 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	// Their results, in order: a list, also a packed one.
+	Values        *Value `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultRun) Reset() {
+	*x = ResultRun{}
+	mi := &file_callgate_v1_function_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultRun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultRun) ProtoMessage() {}
+
+func (x *ResultRun) ProtoReflect() protoreflect.Message {
+	mi := &file_callgate_v1_function_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultRun.ProtoReflect.Descriptor instead.
+func (*ResultRun) Descriptor() ([]byte, []int) {
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ResultRun) GetFirst() int32 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *ResultRun) GetValues() *Value {
+	if x != nil {
+		return x.Values
 	}
 	return nil
 }
@@ -317,7 +474,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_callgate_v1_function_service_proto_msgTypes[5]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -329,7 +486,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_callgate_v1_function_service_proto_msgTypes[5]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -342,7 +499,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{5}
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *BatchResult) GetIndex() int32 {
@@ -410,7 +567,7 @@ type ListFunctionsRequest struct {
 
 func (x *ListFunctionsRequest) Reset() {
 	*x = ListFunctionsRequest{}
-	mi := &file_callgate_v1_function_service_proto_msgTypes[6]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +579,7 @@ func (x *ListFunctionsRequest) String() string {
 func (*ListFunctionsRequest) ProtoMessage() {}
 
 func (x *ListFunctionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_callgate_v1_function_service_proto_msgTypes[6]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +592,7 @@ func (x *ListFunctionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFunctionsRequest.ProtoReflect.Descriptor instead.
 func (*ListFunctionsRequest) Descriptor() ([]byte, []int) {
-	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{6}
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListFunctionsRequest) GetPageSize() int32 {
@@ -472,7 +629,7 @@ type ListFunctionsResponse struct {
 
 func (x *ListFunctionsResponse) Reset() {
 	*x = ListFunctionsResponse{}
-	mi := &file_callgate_v1_function_service_proto_msgTypes[7]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +641,7 @@ func (x *ListFunctionsResponse) String() string {
 func (*ListFunctionsResponse) ProtoMessage() {}
 
 func (x *ListFunctionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_callgate_v1_function_service_proto_msgTypes[7]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +654,7 @@ func (x *ListFunctionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFunctionsResponse.ProtoReflect.Descriptor instead.
 func (*ListFunctionsResponse) Descriptor() ([]byte, []int) {
-	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{7}
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListFunctionsResponse) GetFunctions() []*Function {
@@ -527,7 +684,7 @@ type GetFunctionRequest struct {
 
 func (x *GetFunctionRequest) Reset() {
 	*x = GetFunctionRequest{}
-	mi := &file_callgate_v1_function_service_proto_msgTypes[8]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +696,7 @@ func (x *GetFunctionRequest) String() string {
 func (*GetFunctionRequest) ProtoMessage() {}
 
 func (x *GetFunctionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_callgate_v1_function_service_proto_msgTypes[8]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +709,7 @@ func (x *GetFunctionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFunctionRequest.ProtoReflect.Descriptor instead.
 func (*GetFunctionRequest) Descriptor() ([]byte, []int) {
-	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{8}
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetFunctionRequest) GetModule() string {
@@ -580,7 +737,7 @@ type GetFunctionResponse struct {
 
 func (x *GetFunctionResponse) Reset() {
 	*x = GetFunctionResponse{}
-	mi := &file_callgate_v1_function_service_proto_msgTypes[9]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +749,7 @@ func (x *GetFunctionResponse) String() string {
 func (*GetFunctionResponse) ProtoMessage() {}
 
 func (x *GetFunctionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_callgate_v1_function_service_proto_msgTypes[9]
+	mi := &file_callgate_v1_function_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +762,7 @@ func (x *GetFunctionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFunctionResponse.ProtoReflect.Descriptor instead.
 func (*GetFunctionResponse) Descriptor() ([]byte, []int) {
-	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{9}
+	return file_callgate_v1_function_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetFunctionResponse) GetFunction() *Function {
@@ -619,24 +776,36 @@ var File_callgate_v1_function_service_proto protoreflect.FileDescriptor
 
 const file_callgate_v1_function_service_proto_rawDesc = "" +
 	"\n" +
-	"\"callgate/v1/function_service.proto\x12\vcallgate.v1\x1a\x1acallgate/v1/function.proto\x1a\x17callgate/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"\x86\x02\n" +
+	"\"callgate/v1/function_service.proto\x12\vcallgate.v1\x1a\x1acallgate/v1/function.proto\x1a\x17callgate/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"\xa5\x02\n" +
 	"\x13CallFunctionRequest\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x1a\n" +
 	"\bfunction\x18\x02 \x01(\tR\bfunction\x12&\n" +
 	"\x04args\x18\x03 \x03(\v2\x12.callgate.v1.ValueR\x04args\x12D\n" +
-	"\x06kwargs\x18\x04 \x03(\v2,.callgate.v1.CallFunctionRequest.KwargsEntryR\x06kwargs\x1aM\n" +
+	"\x06kwargs\x18\x04 \x03(\v2,.callgate.v1.CallFunctionRequest.KwargsEntryR\x06kwargs\x12\x1d\n" +
+	"\n" +
+	"takes_more\x18\x05 \x01(\bR\ttakesMore\x1aM\n" +
 	"\vKwargsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
 	"\x05value\x18\x02 \x01(\v2\x12.callgate.v1.ValueR\x05value:\x028\x01\"@\n" +
 	"\x14CallFunctionResponse\x12(\n" +
-	"\x05value\x18\x01 \x01(\v2\x12.callgate.v1.ValueR\x05value\"B\n" +
+	"\x05value\x18\x01 \x01(\v2\x12.callgate.v1.ValueR\x05value\"j\n" +
 	"\x16StreamFunctionResponse\x12(\n" +
-	"\x05value\x18\x01 \x01(\v2\x12.callgate.v1.ValueR\x05value\"\x91\x01\n" +
+	"\x05value\x18\x01 \x01(\v2\x12.callgate.v1.ValueR\x05value\x12&\n" +
+	"\x04more\x18\x02 \x03(\v2\x12.callgate.v1.ValueR\x04more\"\xc3\x01\n" +
 	"\x19BatchCallFunctionsRequest\x126\n" +
 	"\x05calls\x18\x01 \x03(\v2 .callgate.v1.CallFunctionRequestR\x05calls\x12<\n" +
-	"\fcall_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vcallTimeout\"P\n" +
+	"\fcall_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vcallTimeout\x120\n" +
+	"\x06mapped\x18\x03 \x03(\v2\x18.callgate.v1.MappedCallsR\x06mapped\"k\n" +
+	"\vMappedCalls\x12\x16\n" +
+	"\x06module\x18\x01 \x01(\tR\x06module\x12\x1a\n" +
+	"\bfunction\x18\x02 \x01(\tR\bfunction\x12(\n" +
+	"\x05items\x18\x03 \x01(\v2\x12.callgate.v1.ValueR\x05items\"|\n" +
 	"\x1aBatchCallFunctionsResponse\x122\n" +
-	"\aresults\x18\x01 \x03(\v2\x18.callgate.v1.BatchResultR\aresults\"\x9b\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.callgate.v1.BatchResultR\aresults\x12*\n" +
+	"\x04runs\x18\x02 \x03(\v2\x16.callgate.v1.ResultRunR\x04runs\"M\n" +
+	"\tResultRun\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x05R\x05first\x12*\n" +
+	"\x06values\x18\x02 \x01(\v2\x12.callgate.v1.ValueR\x06values\"\x9b\x01\n" +
 	"\vBatchResult\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12?\n" +
 	"\bresponse\x18\x02 \x01(\v2!.callgate.v1.CallFunctionResponseH\x00R\bresponse\x12*\n" +
@@ -675,52 +844,59 @@ func file_callgate_v1_function_service_proto_rawDescGZIP() []byte {
 	return file_callgate_v1_function_service_proto_rawDescData
 }
 
-var file_callgate_v1_function_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_callgate_v1_function_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_callgate_v1_function_service_proto_goTypes = []any{
 	(*CallFunctionRequest)(nil),        // 0: callgate.v1.CallFunctionRequest
 	(*CallFunctionResponse)(nil),       // 1: callgate.v1.CallFunctionResponse
 	(*StreamFunctionResponse)(nil),     // 2: callgate.v1.StreamFunctionResponse
 	(*BatchCallFunctionsRequest)(nil),  // 3: callgate.v1.BatchCallFunctionsRequest
-	(*BatchCallFunctionsResponse)(nil), // 4: callgate.v1.BatchCallFunctionsResponse
-	(*BatchResult)(nil),                // 5: callgate.v1.BatchResult
-	(*ListFunctionsRequest)(nil),       // 6: callgate.v1.ListFunctionsRequest
-	(*ListFunctionsResponse)(nil),      // 7: callgate.v1.ListFunctionsResponse
-	(*GetFunctionRequest)(nil),         // 8: callgate.v1.GetFunctionRequest
-	(*GetFunctionResponse)(nil),        // 9: callgate.v1.GetFunctionResponse
-	nil,                                // 10: callgate.v1.CallFunctionRequest.KwargsEntry
-	(*Value)(nil),                      // 11: callgate.v1.Value
-	(*durationpb.Duration)(nil),        // 12: google.protobuf.Duration
-	(*status.Status)(nil),              // 13: google.rpc.Status
-	(*Function)(nil),                   // 14: callgate.v1.Function
+	(*MappedCalls)(nil),                // 4: callgate.v1.MappedCalls
+	(*BatchCallFunctionsResponse)(nil), // 5: callgate.v1.BatchCallFunctionsResponse
+	(*ResultRun)(nil),                  // 6: callgate.v1.ResultRun
+	(*BatchResult)(nil),                // 7: callgate.v1.BatchResult
+	(*ListFunctionsRequest)(nil),       // 8: callgate.v1.ListFunctionsRequest
+	(*ListFunctionsResponse)(nil),      // 9: callgate.v1.ListFunctionsResponse
+	(*GetFunctionRequest)(nil),         // 10: callgate.v1.GetFunctionRequest
+	(*GetFunctionResponse)(nil),        // 11: callgate.v1.GetFunctionResponse
+	nil,                                // 12: callgate.v1.CallFunctionRequest.KwargsEntry
+	(*Value)(nil),                      // 13: callgate.v1.Value
+	(*durationpb.Duration)(nil),        // 14: google.protobuf.Duration
+	(*status.Status)(nil),              // 15: google.rpc.Status
+	(*Function)(nil),                   // 16: callgate.v1.Function
 }
 var file_callgate_v1_function_service_proto_depIdxs = []int32{
-	11, // 0: callgate.v1.CallFunctionRequest.args:type_name -> callgate.v1.Value
-	10, // 1: callgate.v1.CallFunctionRequest.kwargs:type_name -> callgate.v1.CallFunctionRequest.KwargsEntry
-	11, // 2: callgate.v1.CallFunctionResponse.value:type_name -> callgate.v1.Value
-	11, // 3: callgate.v1.StreamFunctionResponse.value:type_name -> callgate.v1.Value
-	0,  // 4: callgate.v1.BatchCallFunctionsRequest.calls:type_name -> callgate.v1.CallFunctionRequest
-	12, // 5: callgate.v1.BatchCallFunctionsRequest.call_timeout:type_name -> google.protobuf.Duration
-	5,  // 6: callgate.v1.BatchCallFunctionsResponse.results:type_name -> callgate.v1.BatchResult
-	1,  // 7: callgate.v1.BatchResult.response:type_name -> callgate.v1.CallFunctionResponse
-	13, // 8: callgate.v1.BatchResult.error:type_name -> google.rpc.Status
-	14, // 9: callgate.v1.ListFunctionsResponse.functions:type_name -> callgate.v1.Function
-	14, // 10: callgate.v1.GetFunctionResponse.function:type_name -> callgate.v1.Function
-	11, // 11: callgate.v1.CallFunctionRequest.KwargsEntry.value:type_name -> callgate.v1.Value
-	0,  // 12: callgate.v1.FunctionService.CallFunction:input_type -> callgate.v1.CallFunctionRequest
-	0,  // 13: callgate.v1.FunctionService.StreamFunction:input_type -> callgate.v1.CallFunctionRequest
-	3,  // 14: callgate.v1.FunctionService.BatchCallFunctions:input_type -> callgate.v1.BatchCallFunctionsRequest
-	6,  // 15: callgate.v1.FunctionService.ListFunctions:input_type -> callgate.v1.ListFunctionsRequest
-	8,  // 16: callgate.v1.FunctionService.GetFunction:input_type -> callgate.v1.GetFunctionRequest
-	1,  // 17: callgate.v1.FunctionService.CallFunction:output_type -> callgate.v1.CallFunctionResponse
-	2,  // 18: callgate.v1.FunctionService.StreamFunction:output_type -> callgate.v1.StreamFunctionResponse
-	4,  // 19: callgate.v1.FunctionService.BatchCallFunctions:output_type -> callgate.v1.BatchCallFunctionsResponse
-	7,  // 20: callgate.v1.FunctionService.ListFunctions:output_type -> callgate.v1.ListFunctionsResponse
-	9,  // 21: callgate.v1.FunctionService.GetFunction:output_type -> callgate.v1.GetFunctionResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	13, // 0: callgate.v1.CallFunctionRequest.args:type_name -> callgate.v1.Value
+	12, // 1: callgate.v1.CallFunctionRequest.kwargs:type_name -> callgate.v1.CallFunctionRequest.KwargsEntry
+	13, // 2: callgate.v1.CallFunctionResponse.value:type_name -> callgate.v1.Value
+	13, // 3: callgate.v1.StreamFunctionResponse.value:type_name -> callgate.v1.Value
+	13, // 4: callgate.v1.StreamFunctionResponse.more:type_name -> callgate.v1.Value
+	0,  // 5: callgate.v1.BatchCallFunctionsRequest.calls:type_name -> callgate.v1.CallFunctionRequest
+	14, // 6: callgate.v1.BatchCallFunctionsRequest.call_timeout:type_name -> google.protobuf.Duration
+	4,  // 7: callgate.v1.BatchCallFunctionsRequest.mapped:type_name -> callgate.v1.MappedCalls
+	13, // 8: callgate.v1.MappedCalls.items:type_name -> callgate.v1.Value
+	7,  // 9: callgate.v1.BatchCallFunctionsResponse.results:type_name -> callgate.v1.BatchResult
+	6,  // 10: callgate.v1.BatchCallFunctionsResponse.runs:type_name -> callgate.v1.ResultRun
+	13, // 11: callgate.v1.ResultRun.values:type_name -> callgate.v1.Value
+	1,  // 12: callgate.v1.BatchResult.response:type_name -> callgate.v1.CallFunctionResponse
+	15, // 13: callgate.v1.BatchResult.error:type_name -> google.rpc.Status
+	16, // 14: callgate.v1.ListFunctionsResponse.functions:type_name -> callgate.v1.Function
+	16, // 15: callgate.v1.GetFunctionResponse.function:type_name -> callgate.v1.Function
+	13, // 16: callgate.v1.CallFunctionRequest.KwargsEntry.value:type_name -> callgate.v1.Value
+	0,  // 17: callgate.v1.FunctionService.CallFunction:input_type -> callgate.v1.CallFunctionRequest
+	0,  // 18: callgate.v1.FunctionService.StreamFunction:input_type -> callgate.v1.CallFunctionRequest
+	3,  // 19: callgate.v1.FunctionService.BatchCallFunctions:input_type -> callgate.v1.BatchCallFunctionsRequest
+	8,  // 20: callgate.v1.FunctionService.ListFunctions:input_type -> callgate.v1.ListFunctionsRequest
+	10, // 21: callgate.v1.FunctionService.GetFunction:input_type -> callgate.v1.GetFunctionRequest
+	1,  // 22: callgate.v1.FunctionService.CallFunction:output_type -> callgate.v1.CallFunctionResponse
+	2,  // 23: callgate.v1.FunctionService.StreamFunction:output_type -> callgate.v1.StreamFunctionResponse
+	5,  // 24: callgate.v1.FunctionService.BatchCallFunctions:output_type -> callgate.v1.BatchCallFunctionsResponse
+	9,  // 25: callgate.v1.FunctionService.ListFunctions:output_type -> callgate.v1.ListFunctionsResponse
+	11, // 26: callgate.v1.FunctionService.GetFunction:output_type -> callgate.v1.GetFunctionResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_callgate_v1_function_service_proto_init() }
@@ -730,7 +906,7 @@ func file_callgate_v1_function_service_proto_init() {
 	}
 	file_callgate_v1_function_proto_init()
 	file_callgate_v1_value_proto_init()
-	file_callgate_v1_function_service_proto_msgTypes[5].OneofWrappers = []any{
+	file_callgate_v1_function_service_proto_msgTypes[7].OneofWrappers = []any{
 		(*BatchResult_Response)(nil),
 		(*BatchResult_Error)(nil),
 	}
@@ -740,7 +916,7 @@ func file_callgate_v1_function_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_callgate_v1_function_service_proto_rawDesc), len(file_callgate_v1_function_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,6 +39,11 @@ export interface CallFunctionRequest {
   args: Value[];
   /** The keyword arguments. A name that is also bound by position is refused. */
   kwargs: Map<string, Value>;
+  /**
+   * StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
+   * being sent may come together.
+   */
+  takesMore: boolean;
 }
 
 export interface CallFunctionRequest_KwargsEntry {
@@ -52,10 +57,14 @@ export interface CallFunctionResponse {
   value: Value | undefined;
 }
 
-/** One item of a stream. */
+/** One item of a stream, or several. */
 export interface StreamFunctionResponse {
   /** The item. */
-  value: Value | undefined;
+  value:
+    | Value
+    | undefined;
+  /** The items after it, if some were made meanwhile; only where the request said takes_more. */
+  more: Value[];
 }
 
 /** Many calls. */
@@ -63,13 +72,40 @@ export interface BatchCallFunctionsRequest {
   /** The calls. Results refer to them by index. */
   calls: CallFunctionRequest[];
   /** A limit on each call's own time, from when it starts to run; absent: only the RPC's deadline counts. */
-  callTimeout: Duration | undefined;
+  callTimeout:
+    | Duration
+    | undefined;
+  /** Further calls, many of one function in a cheaper form. Their indices follow those of `calls`, in order. */
+  mapped: MappedCalls[];
+}
+
+/**
+ * Calls of one function, each with one argument by position. They are as many calls as there are items, alike in
+ * everything to calls that are written out in `calls`, but that their results may come as ResultRuns.
+ */
+export interface MappedCalls {
+  /** As in CallFunctionRequest. */
+  module: string;
+  /** As in CallFunctionRequest. */
+  function: string;
+  /** The arguments: a list, also a packed one. Anything else is MALFORMED_REQUEST. */
+  items: Value | undefined;
 }
 
 /** Some of a batch's results, in the order in which they finished. */
 export interface BatchCallFunctionsResponse {
   /** The results. */
   results: BatchResult[];
+  /** Results of calls that returned, several together; only for calls that came as MappedCalls. */
+  runs: ResultRun[];
+}
+
+/** What calls with consecutive indices returned. */
+export interface ResultRun {
+  /** The first call's index. */
+  first: number;
+  /** Their results, in order: a list, also a packed one. */
+  values: Value | undefined;
 }
 
 /** The result of one call of a batch. */
@@ -120,7 +156,7 @@ export interface GetFunctionResponse {
 }
 
 function createBaseCallFunctionRequest(): CallFunctionRequest {
-  return { module: "", function: "", args: [], kwargs: new Map() };
+  return { module: "", function: "", args: [], kwargs: new Map(), takesMore: false };
 }
 
 export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
@@ -137,6 +173,9 @@ export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
     message.kwargs.forEach((value, key) => {
       CallFunctionRequest_KwargsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
+    if (message.takesMore !== false) {
+      writer.uint32(40).bool(message.takesMore);
+    }
     return writer;
   },
 
@@ -186,6 +225,14 @@ export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
             if (entry4.value !== undefined) {
               message.kwargs.set(entry4.key, entry4.value);
             }
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.takesMore = reader.bool();
             continue;
           }
         }
@@ -314,13 +361,16 @@ export const CallFunctionResponse: MessageFns<CallFunctionResponse> = {
 };
 
 function createBaseStreamFunctionResponse(): StreamFunctionResponse {
-  return { value: undefined };
+  return { value: undefined, more: [] };
 }
 
 export const StreamFunctionResponse: MessageFns<StreamFunctionResponse> = {
   encode(message: StreamFunctionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.value !== undefined) {
       Value.encode(message.value, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.more) {
+      Value.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -346,6 +396,14 @@ export const StreamFunctionResponse: MessageFns<StreamFunctionResponse> = {
             message.value = Value.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.more.push(Value.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -363,7 +421,7 @@ export const StreamFunctionResponse: MessageFns<StreamFunctionResponse> = {
 };
 
 function createBaseBatchCallFunctionsRequest(): BatchCallFunctionsRequest {
-  return { calls: [], callTimeout: undefined };
+  return { calls: [], callTimeout: undefined, mapped: [] };
 }
 
 export const BatchCallFunctionsRequest: MessageFns<BatchCallFunctionsRequest> = {
@@ -373,6 +431,9 @@ export const BatchCallFunctionsRequest: MessageFns<BatchCallFunctionsRequest> = 
     }
     if (message.callTimeout !== undefined) {
       Duration.encode(message.callTimeout, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.mapped) {
+      MappedCalls.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -406,6 +467,85 @@ export const BatchCallFunctionsRequest: MessageFns<BatchCallFunctionsRequest> = 
             message.callTimeout = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mapped.push(MappedCalls.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMappedCalls(): MappedCalls {
+  return { module: "", function: "", items: undefined };
+}
+
+export const MappedCalls: MessageFns<MappedCalls> = {
+  encode(message: MappedCalls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.module !== "") {
+      writer.uint32(10).string(message.module);
+    }
+    if (message.function !== "") {
+      writer.uint32(18).string(message.function);
+    }
+    if (message.items !== undefined) {
+      Value.encode(message.items, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MappedCalls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMappedCalls();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.module = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.items = Value.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -423,13 +563,16 @@ export const BatchCallFunctionsRequest: MessageFns<BatchCallFunctionsRequest> = 
 };
 
 function createBaseBatchCallFunctionsResponse(): BatchCallFunctionsResponse {
-  return { results: [] };
+  return { results: [], runs: [] };
 }
 
 export const BatchCallFunctionsResponse: MessageFns<BatchCallFunctionsResponse> = {
   encode(message: BatchCallFunctionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.results) {
       BatchResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.runs) {
+      ResultRun.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -453,6 +596,74 @@ export const BatchCallFunctionsResponse: MessageFns<BatchCallFunctionsResponse> 
             }
 
             message.results.push(BatchResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runs.push(ResultRun.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      if (reader.pos !== end) {
+        throw new globalThis.RangeError("a message does not end where it says");
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseResultRun(): ResultRun {
+  return { first: 0, values: undefined };
+}
+
+export const ResultRun: MessageFns<ResultRun> = {
+  encode(message: ResultRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.first !== 0) {
+      writer.uint32(8).int32(message.first);
+    }
+    if (message.values !== undefined) {
+      Value.encode(message.values, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResultRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResultRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.first = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.values = Value.decode(reader, reader.uint32());
             continue;
           }
         }

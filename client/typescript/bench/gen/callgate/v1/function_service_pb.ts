@@ -28,7 +28,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file callgate/v1/function_service.proto.
  */
 export const file_callgate_v1_function_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJjYWxsZ2F0ZS92MS9mdW5jdGlvbl9zZXJ2aWNlLnByb3RvEgtjYWxsZ2F0ZS52MSLaAQoTQ2FsbEZ1bmN0aW9uUmVxdWVzdBIOCgZtb2R1bGUYASABKAkSEAoIZnVuY3Rpb24YAiABKAkSIAoEYXJncxgDIAMoCzISLmNhbGxnYXRlLnYxLlZhbHVlEjwKBmt3YXJncxgEIAMoCzIsLmNhbGxnYXRlLnYxLkNhbGxGdW5jdGlvblJlcXVlc3QuS3dhcmdzRW50cnkaQQoLS3dhcmdzRW50cnkSCwoDa2V5GAEgASgJEiEKBXZhbHVlGAIgASgLMhIuY2FsbGdhdGUudjEuVmFsdWU6AjgBIjkKFENhbGxGdW5jdGlvblJlc3BvbnNlEiEKBXZhbHVlGAEgASgLMhIuY2FsbGdhdGUudjEuVmFsdWUiOwoWU3RyZWFtRnVuY3Rpb25SZXNwb25zZRIhCgV2YWx1ZRgBIAEoCzISLmNhbGxnYXRlLnYxLlZhbHVlIn0KGUJhdGNoQ2FsbEZ1bmN0aW9uc1JlcXVlc3QSLwoFY2FsbHMYASADKAsyIC5jYWxsZ2F0ZS52MS5DYWxsRnVuY3Rpb25SZXF1ZXN0Ei8KDGNhbGxfdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJHChpCYXRjaENhbGxGdW5jdGlvbnNSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhguY2FsbGdhdGUudjEuQmF0Y2hSZXN1bHQigwEKC0JhdGNoUmVzdWx0Eg0KBWluZGV4GAEgASgFEjUKCHJlc3BvbnNlGAIgASgLMiEuY2FsbGdhdGUudjEuQ2FsbEZ1bmN0aW9uUmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCQoHb3V0Y29tZSJNChRMaXN0RnVuY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZtb2R1bGUYAyABKAkiWgoVTGlzdEZ1bmN0aW9uc1Jlc3BvbnNlEigKCWZ1bmN0aW9ucxgBIAMoCzIVLmNhbGxnYXRlLnYxLkZ1bmN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI2ChJHZXRGdW5jdGlvblJlcXVlc3QSDgoGbW9kdWxlGAEgASgJEhAKCGZ1bmN0aW9uGAIgASgJIj4KE0dldEZ1bmN0aW9uUmVzcG9uc2USJwoIZnVuY3Rpb24YASABKAsyFS5jYWxsZ2F0ZS52MS5GdW5jdGlvbjLUAwoPRnVuY3Rpb25TZXJ2aWNlElMKDENhbGxGdW5jdGlvbhIgLmNhbGxnYXRlLnYxLkNhbGxGdW5jdGlvblJlcXVlc3QaIS5jYWxsZ2F0ZS52MS5DYWxsRnVuY3Rpb25SZXNwb25zZRJZCg5TdHJlYW1GdW5jdGlvbhIgLmNhbGxnYXRlLnYxLkNhbGxGdW5jdGlvblJlcXVlc3QaIy5jYWxsZ2F0ZS52MS5TdHJlYW1GdW5jdGlvblJlc3BvbnNlMAESZwoSQmF0Y2hDYWxsRnVuY3Rpb25zEiYuY2FsbGdhdGUudjEuQmF0Y2hDYWxsRnVuY3Rpb25zUmVxdWVzdBonLmNhbGxnYXRlLnYxLkJhdGNoQ2FsbEZ1bmN0aW9uc1Jlc3BvbnNlMAESVgoNTGlzdEZ1bmN0aW9ucxIhLmNhbGxnYXRlLnYxLkxpc3RGdW5jdGlvbnNSZXF1ZXN0GiIuY2FsbGdhdGUudjEuTGlzdEZ1bmN0aW9uc1Jlc3BvbnNlElAKC0dldEZ1bmN0aW9uEh8uY2FsbGdhdGUudjEuR2V0RnVuY3Rpb25SZXF1ZXN0GiAuY2FsbGdhdGUudjEuR2V0RnVuY3Rpb25SZXNwb25zZUJ6Cg9kZXYuY2FsbGdhdGUudjFCFEZ1bmN0aW9uU2VydmljZVByb3RvUAFaQWdpdGh1Yi5jb20vY2FsbGdhdGUvY2FsbGdhdGUvY2xpZW50L2dvL2dlbi9jYWxsZ2F0ZS92MTtjYWxsZ2F0ZXYxqgILQ2FsbGdhdGUuVjFiBnByb3RvMw", [file_callgate_v1_function, file_callgate_v1_value, file_google_protobuf_duration, file_google_rpc_status]);
+  fileDesc("CiJjYWxsZ2F0ZS92MS9mdW5jdGlvbl9zZXJ2aWNlLnByb3RvEgtjYWxsZ2F0ZS52MSLuAQoTQ2FsbEZ1bmN0aW9uUmVxdWVzdBIOCgZtb2R1bGUYASABKAkSEAoIZnVuY3Rpb24YAiABKAkSIAoEYXJncxgDIAMoCzISLmNhbGxnYXRlLnYxLlZhbHVlEjwKBmt3YXJncxgEIAMoCzIsLmNhbGxnYXRlLnYxLkNhbGxGdW5jdGlvblJlcXVlc3QuS3dhcmdzRW50cnkSEgoKdGFrZXNfbW9yZRgFIAEoCBpBCgtLd2FyZ3NFbnRyeRILCgNrZXkYASABKAkSIQoFdmFsdWUYAiABKAsyEi5jYWxsZ2F0ZS52MS5WYWx1ZToCOAEiOQoUQ2FsbEZ1bmN0aW9uUmVzcG9uc2USIQoFdmFsdWUYASABKAsyEi5jYWxsZ2F0ZS52MS5WYWx1ZSJdChZTdHJlYW1GdW5jdGlvblJlc3BvbnNlEiEKBXZhbHVlGAEgASgLMhIuY2FsbGdhdGUudjEuVmFsdWUSIAoEbW9yZRgCIAMoCzISLmNhbGxnYXRlLnYxLlZhbHVlIqcBChlCYXRjaENhbGxGdW5jdGlvbnNSZXF1ZXN0Ei8KBWNhbGxzGAEgAygLMiAuY2FsbGdhdGUudjEuQ2FsbEZ1bmN0aW9uUmVxdWVzdBIvCgxjYWxsX3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoGbWFwcGVkGAMgAygLMhguY2FsbGdhdGUudjEuTWFwcGVkQ2FsbHMiUgoLTWFwcGVkQ2FsbHMSDgoGbW9kdWxlGAEgASgJEhAKCGZ1bmN0aW9uGAIgASgJEiEKBWl0ZW1zGAMgASgLMhIuY2FsbGdhdGUudjEuVmFsdWUibQoaQmF0Y2hDYWxsRnVuY3Rpb25zUmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLmNhbGxnYXRlLnYxLkJhdGNoUmVzdWx0EiQKBHJ1bnMYAiADKAsyFi5jYWxsZ2F0ZS52MS5SZXN1bHRSdW4iPgoJUmVzdWx0UnVuEg0KBWZpcnN0GAEgASgFEiIKBnZhbHVlcxgCIAEoCzISLmNhbGxnYXRlLnYxLlZhbHVlIoMBCgtCYXRjaFJlc3VsdBINCgVpbmRleBgBIAEoBRI1CghyZXNwb25zZRgCIAEoCzIhLmNhbGxnYXRlLnYxLkNhbGxGdW5jdGlvblJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgkKB291dGNvbWUiTQoUTGlzdEZ1bmN0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGbW9kdWxlGAMgASgJIloKFUxpc3RGdW5jdGlvbnNSZXNwb25zZRIoCglmdW5jdGlvbnMYASADKAsyFS5jYWxsZ2F0ZS52MS5GdW5jdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiNgoSR2V0RnVuY3Rpb25SZXF1ZXN0Eg4KBm1vZHVsZRgBIAEoCRIQCghmdW5jdGlvbhgCIAEoCSI+ChNHZXRGdW5jdGlvblJlc3BvbnNlEicKCGZ1bmN0aW9uGAEgASgLMhUuY2FsbGdhdGUudjEuRnVuY3Rpb24y1AMKD0Z1bmN0aW9uU2VydmljZRJTCgxDYWxsRnVuY3Rpb24SIC5jYWxsZ2F0ZS52MS5DYWxsRnVuY3Rpb25SZXF1ZXN0GiEuY2FsbGdhdGUudjEuQ2FsbEZ1bmN0aW9uUmVzcG9uc2USWQoOU3RyZWFtRnVuY3Rpb24SIC5jYWxsZ2F0ZS52MS5DYWxsRnVuY3Rpb25SZXF1ZXN0GiMuY2FsbGdhdGUudjEuU3RyZWFtRnVuY3Rpb25SZXNwb25zZTABEmcKEkJhdGNoQ2FsbEZ1bmN0aW9ucxImLmNhbGxnYXRlLnYxLkJhdGNoQ2FsbEZ1bmN0aW9uc1JlcXVlc3QaJy5jYWxsZ2F0ZS52MS5CYXRjaENhbGxGdW5jdGlvbnNSZXNwb25zZTABElYKDUxpc3RGdW5jdGlvbnMSIS5jYWxsZ2F0ZS52MS5MaXN0RnVuY3Rpb25zUmVxdWVzdBoiLmNhbGxnYXRlLnYxLkxpc3RGdW5jdGlvbnNSZXNwb25zZRJQCgtHZXRGdW5jdGlvbhIfLmNhbGxnYXRlLnYxLkdldEZ1bmN0aW9uUmVxdWVzdBogLmNhbGxnYXRlLnYxLkdldEZ1bmN0aW9uUmVzcG9uc2VCegoPZGV2LmNhbGxnYXRlLnYxQhRGdW5jdGlvblNlcnZpY2VQcm90b1ABWkFnaXRodWIuY29tL2NhbGxnYXRlL2NhbGxnYXRlL2NsaWVudC9nby9nZW4vY2FsbGdhdGUvdjE7Y2FsbGdhdGV2MaoCC0NhbGxnYXRlLlYxYgZwcm90bzM", [file_callgate_v1_function, file_callgate_v1_value, file_google_protobuf_duration, file_google_rpc_status]);
 
 /**
  * A call of one function.
@@ -63,6 +63,14 @@ export type CallFunctionRequest = Message<"callgate.v1.CallFunctionRequest"> & {
    * @generated from field: map<string, callgate.v1.Value> kwargs = 4;
    */
   kwargs: { [key: string]: Value };
+
+  /**
+   * StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
+   * being sent may come together.
+   *
+   * @generated from field: bool takes_more = 5;
+   */
+  takesMore: boolean;
 };
 
 /**
@@ -94,7 +102,7 @@ export const CallFunctionResponseSchema: GenMessage<CallFunctionResponse> = /*@_
   messageDesc(file_callgate_v1_function_service, 1);
 
 /**
- * One item of a stream.
+ * One item of a stream, or several.
  *
  * @generated from message callgate.v1.StreamFunctionResponse
  */
@@ -105,6 +113,13 @@ export type StreamFunctionResponse = Message<"callgate.v1.StreamFunctionResponse
    * @generated from field: callgate.v1.Value value = 1;
    */
   value?: Value | undefined;
+
+  /**
+   * The items after it, if some were made meanwhile; only where the request said takes_more.
+   *
+   * @generated from field: repeated callgate.v1.Value more = 2;
+   */
+  more: Value[];
 };
 
 /**
@@ -133,6 +148,13 @@ export type BatchCallFunctionsRequest = Message<"callgate.v1.BatchCallFunctionsR
    * @generated from field: google.protobuf.Duration call_timeout = 2;
    */
   callTimeout?: Duration | undefined;
+
+  /**
+   * Further calls, many of one function in a cheaper form. Their indices follow those of `calls`, in order.
+   *
+   * @generated from field: repeated callgate.v1.MappedCalls mapped = 3;
+   */
+  mapped: MappedCalls[];
 };
 
 /**
@@ -141,6 +163,42 @@ export type BatchCallFunctionsRequest = Message<"callgate.v1.BatchCallFunctionsR
  */
 export const BatchCallFunctionsRequestSchema: GenMessage<BatchCallFunctionsRequest> = /*@__PURE__*/
   messageDesc(file_callgate_v1_function_service, 3);
+
+/**
+ * Calls of one function, each with one argument by position. They are as many calls as there are items, alike in
+ * everything to calls that are written out in `calls`, but that their results may come as ResultRuns.
+ *
+ * @generated from message callgate.v1.MappedCalls
+ */
+export type MappedCalls = Message<"callgate.v1.MappedCalls"> & {
+  /**
+   * As in CallFunctionRequest.
+   *
+   * @generated from field: string module = 1;
+   */
+  module: string;
+
+  /**
+   * As in CallFunctionRequest.
+   *
+   * @generated from field: string function = 2;
+   */
+  function: string;
+
+  /**
+   * The arguments: a list, also a packed one. Anything else is MALFORMED_REQUEST.
+   *
+   * @generated from field: callgate.v1.Value items = 3;
+   */
+  items?: Value | undefined;
+};
+
+/**
+ * Describes the message callgate.v1.MappedCalls.
+ * Use `create(MappedCallsSchema)` to create a new message.
+ */
+export const MappedCallsSchema: GenMessage<MappedCalls> = /*@__PURE__*/
+  messageDesc(file_callgate_v1_function_service, 4);
 
 /**
  * Some of a batch's results, in the order in which they finished.
@@ -154,6 +212,13 @@ export type BatchCallFunctionsResponse = Message<"callgate.v1.BatchCallFunctions
    * @generated from field: repeated callgate.v1.BatchResult results = 1;
    */
   results: BatchResult[];
+
+  /**
+   * Results of calls that returned, several together; only for calls that came as MappedCalls.
+   *
+   * @generated from field: repeated callgate.v1.ResultRun runs = 2;
+   */
+  runs: ResultRun[];
 };
 
 /**
@@ -161,7 +226,35 @@ export type BatchCallFunctionsResponse = Message<"callgate.v1.BatchCallFunctions
  * Use `create(BatchCallFunctionsResponseSchema)` to create a new message.
  */
 export const BatchCallFunctionsResponseSchema: GenMessage<BatchCallFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_callgate_v1_function_service, 4);
+  messageDesc(file_callgate_v1_function_service, 5);
+
+/**
+ * What calls with consecutive indices returned.
+ *
+ * @generated from message callgate.v1.ResultRun
+ */
+export type ResultRun = Message<"callgate.v1.ResultRun"> & {
+  /**
+   * The first call's index.
+   *
+   * @generated from field: int32 first = 1;
+   */
+  first: number;
+
+  /**
+   * Their results, in order: a list, also a packed one.
+   *
+   * @generated from field: callgate.v1.Value values = 2;
+   */
+  values?: Value | undefined;
+};
+
+/**
+ * Describes the message callgate.v1.ResultRun.
+ * Use `create(ResultRunSchema)` to create a new message.
+ */
+export const ResultRunSchema: GenMessage<ResultRun> = /*@__PURE__*/
+  messageDesc(file_callgate_v1_function_service, 6);
 
 /**
  * The result of one call of a batch.
@@ -205,7 +298,7 @@ export type BatchResult = Message<"callgate.v1.BatchResult"> & {
  * Use `create(BatchResultSchema)` to create a new message.
  */
 export const BatchResultSchema: GenMessage<BatchResult> = /*@__PURE__*/
-  messageDesc(file_callgate_v1_function_service, 5);
+  messageDesc(file_callgate_v1_function_service, 7);
 
 /**
  * Which functions to list.
@@ -240,7 +333,7 @@ export type ListFunctionsRequest = Message<"callgate.v1.ListFunctionsRequest"> &
  * Use `create(ListFunctionsRequestSchema)` to create a new message.
  */
 export const ListFunctionsRequestSchema: GenMessage<ListFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_callgate_v1_function_service, 6);
+  messageDesc(file_callgate_v1_function_service, 8);
 
 /**
  * A page of functions.
@@ -268,7 +361,7 @@ export type ListFunctionsResponse = Message<"callgate.v1.ListFunctionsResponse">
  * Use `create(ListFunctionsResponseSchema)` to create a new message.
  */
 export const ListFunctionsResponseSchema: GenMessage<ListFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_callgate_v1_function_service, 7);
+  messageDesc(file_callgate_v1_function_service, 9);
 
 /**
  * Which function to describe.
@@ -296,7 +389,7 @@ export type GetFunctionRequest = Message<"callgate.v1.GetFunctionRequest"> & {
  * Use `create(GetFunctionRequestSchema)` to create a new message.
  */
 export const GetFunctionRequestSchema: GenMessage<GetFunctionRequest> = /*@__PURE__*/
-  messageDesc(file_callgate_v1_function_service, 8);
+  messageDesc(file_callgate_v1_function_service, 10);
 
 /**
  * A function's description.
@@ -317,7 +410,7 @@ export type GetFunctionResponse = Message<"callgate.v1.GetFunctionResponse"> & {
  * Use `create(GetFunctionResponseSchema)` to create a new message.
  */
 export const GetFunctionResponseSchema: GenMessage<GetFunctionResponse> = /*@__PURE__*/
-  messageDesc(file_callgate_v1_function_service, 9);
+  messageDesc(file_callgate_v1_function_service, 11);
 
 /**
  * Calls Python functions, and tells which there are.
