@@ -18,6 +18,7 @@ from google.rpc.status_pb2 import Status
 from callgate.context import CallContext
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest
+from callgate.values.large import as_message
 from callgate_server.call import Call, Caller, NobodyWaits, new_call_id
 from callgate_server.executors.base import Executor, Surroundings
 from callgate_server.executors.in_process import InProcessExecutor
@@ -112,6 +113,8 @@ class Dispatcher:
             exposed = self.registry.resolve(request.module, request.function)
             if exposed.streams:
                 raise gate_failure("WRONG_METHOD", f"{exposed.full_name} is a stream: call it with StreamFunction")
+            if exposed.batching is not None:
+                request = as_message(request)  # its argument is copied into another request
             call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
             # A permit is taken and given back without a lock: deque.pop and append are atomic. It is taken before the
             # flag is looked at, and `drain` raises the flag before it counts permits: one of the two sees the other.

@@ -24,6 +24,7 @@ from callgate.failures import CallFailed, exception_status, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionResponse
 from callgate.v1.value_pb2 import Value
 from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode
+from callgate.values.large import written
 from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
 from callgate_server.interrupt import CallInterrupted
 
@@ -177,7 +178,10 @@ class Invoker:
         """
         response = CallFunctionResponse()
         try:
-            encode(result, response.value, "result", self.limits)
+            hole: list[memoryview] = []
+            encode(result, response.value, "result", self.limits, hole)
+            if hole:
+                return written(b"", CallFunctionResponse.VALUE_FIELD_NUMBER, [(response.value, hole.pop())])
             return response.SerializeToString()
         except CallInterrupted:
             raise

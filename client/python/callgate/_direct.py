@@ -93,6 +93,7 @@ def direct(rpc: Any) -> Callable[..., bytes]:
             if event.batch_operations[-1] is status:
                 began.next_event()
             else:
+                event = None  # it has the request
                 event = began.next_event()
         if status.code() == ok:
             return message.message()  # type: ignore[no-any-return]  # bytes

@@ -17,7 +17,8 @@ from callgate.errors import STATUS_CODES, CallgateError, Cancelled, DeadlineExce
 from callgate.failures import error_from_status, gate_status
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.value_pb2 import Value
-from callgate.values import decode, encode
+from callgate.values import DEFAULT_LIMITS, decode, encode
+from callgate.values.large import LARGE, large_result, written
 
 __all__ = [
     "HEALTH_CHECK",
@@ -93,9 +94,13 @@ def call_request(
     except UnicodeEncodeError:
         raise ValueError(f"{module[:80]!a}, {function[:80]!a}: a name is Unicode text without surrogates") from None
     add = request.args.add
+    hole: list[memoryview] = []
+    large: dict[int, memoryview] = {}
     for index, value in enumerate(args):
         try:
-            encode(value, add(), path="")
+            encode(value, add(), "", DEFAULT_LIMITS, hole)
+            if hole:
+                large[index] = hole.pop()
         except ValueFormError as error:
             error.path = f"args[{index}]{error.path}"
             raise
@@ -109,7 +114,12 @@ def call_request(
         encode(value, into, path=f"kwargs[{name!r}]")
     if takes_more:
         request.takes_more = True
-    data = request.SerializeToString()
+    if large:
+        values = [(value, large.get(index)) for index, value in enumerate(request.args)]
+        rest = pb.CallFunctionRequest(module=module, function=function, kwargs=request.kwargs, takes_more=takes_more)
+        data = written(rest.SerializeToString(), pb.CallFunctionRequest.ARGS_FIELD_NUMBER, values)
+    else:
+        data = request.SerializeToString()
     if len(data) > max_message:
         raise too_large(len(data), max_message)
     return data
@@ -142,7 +152,11 @@ def response_of(kind: type[Any], data: bytes | None) -> Any:
 
 
 def decode_response(data: bytes) -> Any:
-    """The value in a serialized CallFunctionResponse."""
+    """The value in a serialized CallFunctionResponse. The bytes are the value's from then on, if it is an array."""
+    if data and len(data) >= LARGE:
+        value = large_result(data)
+        if value is not None:
+            return decode(value)
     return decode(response_of(pb.CallFunctionResponse, data).value)
 
 

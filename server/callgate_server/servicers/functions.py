@@ -17,6 +17,7 @@ import grpc
 
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1 import function_service_pb2 as pb
+from callgate.values.large import call_of
 from callgate_server.batch import Batch, batch_too_large
 from callgate_server.call import Caller, new_call_id
 from callgate_server.dispatch import Dispatcher
@@ -97,7 +98,7 @@ class FunctionServicer:
         """CallFunction."""
         call_id = new_call_id()
         try:
-            request = parse(pb.CallFunctionRequest, payload)
+            request = parse(pb.CallFunctionRequest, payload, call_of)
             return self._dispatcher.call(
                 request,
                 payload,

@@ -51,14 +51,19 @@ def fail(context: grpc.ServicerContext, status: Status, call_id: str = "") -> No
     raise AssertionError("abort_with_status raises")
 
 
-def parse(request_type: type[Any], payload: bytes) -> Any:
+def parse(request_type: type[Any], payload: bytes, read: Callable[[bytes], Any] | None = None) -> Any:
     """A request from its bytes.
+
+    Args:
+        request_type: its message type.
+        payload: the bytes.
+        read: what reads them; None for the type itself.
 
     Raises:
         CallFailed: INVALID_ARGUMENT (MALFORMED_REQUEST).
     """
     try:
-        return request_type.FromString(payload)
+        return (read or request_type.FromString)(payload)
     except DecodeError:
         name = request_type.DESCRIPTOR.full_name
         raise gate_failure("MALFORMED_REQUEST", f"the request is not a {name}") from None

@@ -21,6 +21,7 @@ from callgate.records import FORMS, Record, Shape, shape_of
 from callgate.v1 import value_pb2 as pb
 from callgate.values import arrow, foreign, scalars, temporal, tensors
 from callgate.values.foreign import short_key
+from callgate.values.large import LARGE
 from callgate.values.limits import DEFAULT_LIMITS, NESTING_STRIDE, Budget, Limits
 
 __all__ = ["encode"]
@@ -29,7 +30,11 @@ _Encoder = Callable[[Any, pb.Value, Budget, int], None]
 
 
 def encode(
-    value: Any, target: pb.Value | None = None, path: str = "result", limits: Limits = DEFAULT_LIMITS
+    value: Any,
+    target: pb.Value | None = None,
+    path: str = "result",
+    limits: Limits = DEFAULT_LIMITS,
+    hole: list[memoryview] | None = None,
 ) -> pb.Value:
     """Encode a Python value.
 
@@ -38,6 +43,7 @@ def encode(
         target: the message to fill, fresh; None makes one.
         path: how errors name the value ("result", "args[0]").
         limits: depth and element limits.
+        hole: where to put the bytes of a large array or `bytes`, which the message is then without; None for nowhere.
 
     Returns:
         The filled message.
@@ -53,6 +59,7 @@ def encode(
         target.double_value = value
         return target
     budget = Budget(limits, ValueFormError)
+    budget.hole = hole
     try:
         (_ENCODERS.get(type(value)) or _encode_other)(value, target, budget, 0)
     except ValueFormError as error:
@@ -95,6 +102,10 @@ def _encode_str(value: str, target: pb.Value, budget: Budget, depth: int) -> Non
 
 def _encode_bytes(value: bytes, target: pb.Value, budget: Budget, depth: int) -> None:
     budget.spend(len(value))
+    if len(value) >= LARGE and budget.hole is not None and depth == 0:
+        target.bytes_value = b""
+        budget.hole.append(memoryview(value))
+        return
     target.bytes_value = value
 
 

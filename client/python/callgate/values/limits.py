@@ -42,7 +42,7 @@ class Budget:
         error: what to raise when they are used up.
     """
 
-    __slots__ = ("bytes", "depth", "elements", "error", "exhausted", "limits", "nested")
+    __slots__ = ("bytes", "depth", "elements", "error", "exhausted", "hole", "limits", "nested")
 
     def __init__(self, limits: Limits, error: type[ValueFormError] | type[ValueDecodeError]) -> None:
         self.limits = limits
@@ -50,6 +50,8 @@ class Budget:
         self.elements = limits.elements
         self.bytes = limits.bytes
         self.error = error
+        #: Where the bytes of the value itself go, if they are large and to be left out of its message; see large.py.
+        self.hole: list[memoryview] | None = None
         #: Whether something ran out.
         self.exhausted = False
         #: How many Values serialized on their own are being decoded, one inside the other.

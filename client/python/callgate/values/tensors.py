@@ -19,6 +19,7 @@ from callgate import longdoubles
 from callgate.buffers import Tensor
 from callgate.errors import ValueDecodeError, ValueFormError
 from callgate.v1 import value_pb2 as pb
+from callgate.values.large import LARGE, Piece
 from callgate.values.limits import Budget
 
 __all__ = ["DECODERS", "encode_tensor", "encoder_for"]
@@ -111,6 +112,11 @@ def _encode_array(value: Any, target: pb.Value, budget: Budget, depth: int) -> N
     made.shape.extend(value.shape)
     if (dtype.byteorder == ">") or (dtype.byteorder == "=" and sys.byteorder == "big"):
         value = value.byteswap()
+    if value.nbytes >= LARGE and budget.hole is not None and depth == 0:
+        numpy = sys.modules["numpy"]
+        # As bytes: some types of elements (dates) have no buffer of their own.
+        budget.hole.append(numpy.ascontiguousarray(value).reshape(-1).view(numpy.uint8).data)
+        return
     made.data = value.tobytes("C")
 
 
@@ -173,7 +179,10 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
         )
     if message.scalar and shape:
         raise ValueDecodeError("a tensor is said to be a scalar and has a shape")
-    data = message.data
+    data: Any = message.data
+    whole: Any = None
+    if type(data) is Piece:
+        whole, data = data, data.view()
     count = math.prod(shape)
     if count * size != len(data):
         raise ValueDecodeError(
@@ -183,24 +192,30 @@ def _decode_tensor(value: pb.Value, budget: Budget, depth: int) -> Any:
     if size == 0 and count > budget.elements:  # no bytes stand for the elements: only this bounds them
         raise ValueDecodeError("a tensor of elements without width has too many of them", limit=budget.limits.elements)
     if name in longdoubles.SIZES:
-        return _decode_long_doubles(name, shape, data, message.scalar)
+        return _decode_long_doubles(name, shape, bytes(data), message.scalar)
     try:
         import numpy
     except ImportError:
-        return Tensor(name, shape, data, message.scalar)
+        return Tensor(name, shape, bytes(data), message.scalar)
     dtype = _numpy_dtype(numpy, name)
     if dtype is None:
-        return Tensor(name, shape, data, message.scalar)
+        return Tensor(name, shape, bytes(data), message.scalar)
     if message.scalar:
-        return _scalar(numpy, name, dtype, data)
+        return _scalar(numpy, name, dtype, bytes(data))
     try:
         if not data:
             return numpy.ndarray(shape, dtype)
         read_as = _safe(numpy, dtype, data)
         if read_as == dtype:
             # As numpy's own unpickling does: the array takes the bytes over, without a copy, and is writable. Nobody
-            # else has them: protobuf made them for this one access.
-            made: Any = numpy.ndarray((0,), dtype)
+            # else has them: protobuf made them for this one access, or they are a large message's, which is read once.
+            made: Any
+            if whole is not None:
+                made = numpy.ndarray((0,), numpy.uint8)
+                made.__setstate__((1, (len(whole.source),), made.dtype, False, whole.source))
+                made = made[whole.start : whole.stop].view(dtype).reshape(shape)
+                return made if made.flags.aligned else made.copy()
+            made = numpy.ndarray((0,), dtype)
             made.__setstate__((1, shape, dtype, False, data))
             return made
         return numpy.frombuffer(data, read_as).reshape(shape).astype(dtype)
