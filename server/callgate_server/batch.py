@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -135,14 +135,14 @@ class Batch:
             name = exposed.executor if exposed is not None else ""  # to be refused: that takes no executor
             lane = lanes.get(name)
             if lane is None:
-                lane = lanes[name] = Lane(executors[name].concurrency if name else 1, self._dispatcher.takes_together)
+                lane = lanes[name] = Lane(executors[name].concurrency if name else 1)
             return lane
 
         for index, call in enumerate(self._calls):
             lane_of(call).add(index)
         for mapped in self._mapped:
             if len(mapped):
-                lane_of(mapped).add((mapped, mapped.first, mapped.first + len(mapped)))
+                lane_of(mapped).add(mapped)
         if "" in lanes and len(lanes) == 2:  # refusals cost next to nothing: no thread for them
             refused = lanes.pop("")
             next(iter(lanes.values())).add_first(refused)
@@ -157,20 +157,14 @@ class Batch:
             if isinstance(part, int):
                 yield self._run(part, self._calls[part])
                 continue
-            mapped, start, stop = part
-            done: Iterable[Result] = ()
-            try:
-                if stop - start > 1:
-                    stretch = Stretch(mapped, start, stop, self._deadline, self._call_timeout)
-                    if self._together(stretch):
-                        start = stretch.at
-                        done = stretch.outcomes()
-                if not done:
-                    done = (self._run(start, mapped.request(start)),)
-                    start += 1
-            finally:
-                lane.give_back(mapped, start, stop)
-            yield from done
+            if self._dispatcher.takes_together(part):
+                stretch = Stretch(part, self._deadline, self._call_timeout)
+                if self._together(stretch):
+                    yield from stretch.outcomes()
+                    continue
+            index = part.claim()
+            if index is not None:
+                yield self._run(index, part.request(index))
 
     def _together(self, stretch: Stretch) -> bool:
         member = _Member(self)
@@ -221,8 +215,7 @@ class Batch:
         message = pb.BatchCallFunctionsResponse()
         size, since = 0, time.monotonic()
         for result in results:
-            if result is not None:
-                index, outcome = result
+            for index, outcome in () if result is None else _fitting(*result, self._max_bytes - 1024):
                 length = _weight(outcome)
                 if size and size + length > self._max_bytes - 1024:
                     yield message.SerializeToString()
@@ -251,6 +244,22 @@ def _weight(outcome: Outcome) -> int:
         return int(outcome.ByteSize())
     # Numbers take up to 10 bytes; a string's characters up to 4.
     return sum(4 * len(one) + 8 for one in outcome) if type(outcome[0]) is str else 16 * len(outcome)
+
+
+def _fitting(index: int, outcome: Outcome, most: int) -> Iterator[Result]:
+    """An outcome in parts that fit a message, where it has parts.
+
+    Args:
+        index: the first call's.
+        outcome: how it ended, or they did.
+        most: bytes of one message.
+    """
+    if isinstance(outcome, list) and len(outcome) > 1 and _weight(outcome) > most:
+        middle = len(outcome) // 2
+        yield from _fitting(index, outcome[:middle], most)
+        yield from _fitting(index + middle, outcome[middle:], most)
+    else:
+        yield index, outcome
 
 
 def batch_too_large(count: int, limit: int) -> CallFailed:

@@ -6,11 +6,14 @@
 What a quick function costs is its way in: a turn, a guard, a place on the ladder. A stretch pays that once, and is
 short enough for others' calls to wait for it. What a caller or a function can see stays each call's own: its id, its
 deadline, its failure; the function is called with one argument, and what it returns is read before it is called again.
+
+A call is claimed when it is to begin, not before: where several run at once, one that blocks keeps no other waiting.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, TypeAlias
@@ -47,85 +50,99 @@ class Mapped:
         message: as it came.
         first: the first call's index in its batch.
 
+    Attributes:
+        left: the indices of the calls that nobody has claimed, in order; taking one claims it. Any thread may.
+        plain: whether the arguments came packed, and are no Values.
+
     Raises:
         CallFailed: MALFORMED_REQUEST, if its items are no list.
     """
 
-    __slots__ = ("_plain", "_values", "first", "function", "module")
+    __slots__ = ("_items", "first", "function", "left", "module", "plain")
 
     def __init__(self, message: pb.MappedCalls, first: int) -> None:
         self.module = message.module
         self.function = message.function
         self.first = first
         kind = message.items.WhichOneof("kind")
-        self._plain: Any = None
-        self._values: Any = None
-        if kind in _PACKED:
-            self._plain = getattr(message.items, kind).values
+        self.plain = kind in _PACKED
+        self._items: Any
+        if self.plain:
+            self._items = list(getattr(message.items, kind).values)
         elif kind == "list_value":
-            self._values = message.items.list_value.values
+            self._items = message.items.list_value.values
         else:
             raise gate_failure("MALFORMED_REQUEST", f"MappedCalls.items is {kind or 'not set'}; a list is right")
+        self.left: deque[int] = deque(range(first, first + len(self._items)))
 
     def __len__(self) -> int:
-        return len(self._plain if self._plain is not None else self._values)
+        return len(self._items)
+
+    def claim(self) -> int | None:
+        """Claim a call, to make it now; None if others have claimed all."""
+        try:
+            return self.left.popleft()
+        except IndexError:
+            return None
+
+    def argument(self, index: int) -> Any:
+        """A call's argument: a Value, or itself if they are `plain`."""
+        return self._items[index - self.first]
 
     def request(self, index: int) -> pb.CallFunctionRequest:
-        """One of the calls, written out."""
+        """A call, written out."""
         request = pb.CallFunctionRequest(module=self.module, function=self.function)
-        if self._plain is not None:
-            encode(self._plain[index - self.first], request.args.add())
+        argument = self.argument(index)
+        if self.plain:
+            encode(argument, request.args.add())
         else:
-            request.args.append(self._values[index - self.first])
+            request.args.append(argument)
         return request
-
-    @property
-    def plain(self) -> bool:
-        """Whether the arguments came packed, and are no Values."""
-        return self._plain is not None
-
-    def arguments(self, start: int, stop: int) -> list[Any]:
-        """The arguments of some of the calls."""
-        items = self._plain if self._plain is not None else self._values
-        return list(items[start - self.first : stop - self.first])
 
 
 class Stretch:
     """Some of a batch's mapped calls, to be run together; used once.
 
-    Invariant: a call's end is one append to `ends`, so that an interruption, which may hit any instruction of `run`,
-    leaves no call half ended. The call after the last end may have begun; those after it have not.
+    Invariant: a call's claim is one append to `claimed`, and its end one to `ends`, so that an interruption, which may
+    hit any instruction of `run`, leaves no call half ended and none claimed by nobody. At most the last claimed has no
+    end.
 
     Args:
         mapped: what they are from.
-        start: the first's index.
-        stop: the index after the last.
         deadline: of the whole batch, `time.monotonic()` seconds; None if never.
         limit: on each call's own time, seconds; None for none.
 
     Attributes:
-        ends: how calls ended, in order: a serialized CallFunctionResponse, a Status, or a plain result as it is.
-        begun: whether its turn came.
+        claimed: the calls' indices, rising.
+        ends: how they ended: a serialized CallFunctionResponse, a Status, or a plain result as it is.
     """
 
-    __slots__ = ("begun", "deadline", "ends", "limit", "mapped", "start", "stop")
+    __slots__ = ("claimed", "deadline", "ends", "limit", "mapped")
 
-    def __init__(self, mapped: Mapped, start: int, stop: int, deadline: float | None, limit: float | None) -> None:
+    def __init__(self, mapped: Mapped, deadline: float | None, limit: float | None) -> None:
         self.mapped = mapped
-        self.start = start
-        self.stop = stop
         self.deadline = deadline
         self.limit = limit
+        self.claimed: list[int] = []
         self.ends: list[Any] = []
-        self.begun = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a call that has begun and not ended."""
+        return len(self.claimed) > len(self.ends)
 
     @property
     def at(self) -> int:
-        """The index of the first call that has not ended."""
-        return self.start + len(self.ends)
+        """The index of the call that has begun and not ended; `stop` if there is none."""
+        return self.claimed[len(self.ends)] if self.begun else self.stop
+
+    @property
+    def stop(self) -> int:
+        """The index after the last call's that it may make."""
+        return self.mapped.first + len(self.mapped)
 
     def run(self, run: Run, function: Callable[..., Any], invoker: Invoker) -> None:
-        """Make the calls in their turn, until the last or until time is up.
+        """Make calls in their turn, until none is left or time is up.
 
         Args:
             run: the turn's.
@@ -133,25 +150,33 @@ class Stretch:
             invoker: decodes, calls and encodes.
 
         Raises:
-            CallInterrupted: if the call at `at` was, or is not to begin.
+            CallInterrupted: if the call that has begun was, or none is to begin any more.
         """
-        self.begun = True
-        call = run.call
+        call, mapped = run.call, self.mapped
         identity, chain, flag = call.context.identity, call.context.chain, call.context.flag
-        deadline, limit, end = self.deadline, self.limit, self.ends.append
+        limit, end, argument = self.limit, self.ends.append, mapped.argument
+        # The ladder stops whatever runs then, so no call may count on more; and what has expired never starts.
+        deadline = last = call.context.deadline
         now = time.monotonic()
-        until = now + STRETCH_SECONDS
-        read = invoker.converted if self.mapped.plain else invoker.decoded
-        for argument in self.mapped.arguments(self.start, self.stop):
+        until = now + STRETCH_SECONDS if last is None else min(now + STRETCH_SECONDS, last)
+        read = invoker.converted if mapped.plain else invoker.decoded
+        # All of it in C, where an interruption cannot land: what was taken is noted.
+        left, claimed = mapped.left, self.claimed
+        claim = map(claimed.append, iter(left.popleft, None)).__next__
+        while left and not flag.raised:
+            try:
+                claim()
+            except IndexError:  # others were faster
+                return
             if limit is not None:
-                deadline = now + limit if self.deadline is None else min(now + limit, self.deadline)
+                deadline = now + limit if last is None else min(now + limit, last)
             # The ladder and the turn know the call by these: one that it makes itself must be told that it would wait
             # for its own caller.
             call.context = context = CallContext(new_call_id(), identity, deadline, chain, flag)
             run.key = context.id
             _current.set(context)
             try:
-                args, kwargs = read(function, [argument], {})
+                args, kwargs = read(function, [argument(claimed[-1])], {})
                 value = invoker.apply(function, args, kwargs, context)
                 now = time.monotonic()
                 if deadline is not None and now >= deadline:
@@ -170,16 +195,27 @@ class Stretch:
             except CallFailed as failure:
                 end(failure.status)
                 now = time.monotonic()
-            if now >= until or flag.raised:
+            if now >= until:
                 return
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
-        """How calls ended, by the first one's index: plain results that follow each other together."""
-        index = self.start
-        for kind, group in groupby(self.ends, type):
-            ends = list(group)
-            if kind is bytes or kind is Status:
-                yield from enumerate(ends, index)
-            else:
-                yield index, ends
-            index += len(ends)
+        """How calls ended, by the first one's index: plain results of calls that follow each other together."""
+        for index, row in self._rows():
+            for kind, group in groupby(row, type):
+                ends = list(group)
+                if kind is bytes or kind is Status:
+                    yield from enumerate(ends, index)
+                else:
+                    yield index, ends
+                index += len(ends)
+
+    def _rows(self) -> Iterator[tuple[int, list[Any]]]:
+        """The ends of calls without one between them that another made, by the first one's index."""
+        claimed, ends = self.claimed, self.ends
+        start = 0
+        if claimed[len(ends) - 1] - claimed[0] != len(ends) - 1:  # else it is one row, as it mostly is
+            for at in range(1, len(ends)):
+                if claimed[at] != claimed[at - 1] + 1:
+                    yield claimed[start], ends[start:at]
+                    start = at
+        yield claimed[start], ends[start:]

@@ -109,21 +109,15 @@ class Mapped:
         names: as in PlainCall.
     """
 
-    __slots__ = ("_kind", "items", "names")
+    __slots__ = ("items", "names")
 
     def __init__(self, names: bytes) -> None:
         self.names = names
         self.items: list[Any] = []
-        self._kind: type | None = None
 
-    def add(self, item: Any) -> int:
-        """Add a call; its weight, or 0 if it cannot be among these."""
-        weight = weight_of(item)
-        if not weight or (type(item) is not self._kind and self.items):
-            return 0
-        self._kind = type(item)
-        self.items.append(item)
-        return weight
+    def takes(self, item: Any) -> bool:
+        """Whether an item that has a weight belongs among the items, as far as its type goes."""
+        return not self.items or type(item) is type(self.items[0])
 
     def calls(self) -> list[bytes]:
         """The same calls, written out and framed."""
@@ -242,7 +236,7 @@ class Chunks:
         self._items: list[bytes | Failed] = []
         self._mapped = Mapped(options.names)
         self._bytes = 0
-        self._held: bytes | None = None
+        self._held: bytes | Failed | None = None
         self._until = 0.0
         self._most = options.chunk or _FIRST_CALLS
         self.size = BatchSize(options.chunk or _MOST_CALLS, options.max_message - 64)  # 64: the batch's own timeout
@@ -262,30 +256,40 @@ class Chunks:
         if not mapped and not items and self._options.chunk is None:
             self._until = time.monotonic() + _FILL_SECONDS
         if not items and not self._options.unpack:
-            weight = self._mapped.add(item)
-            if weight:
-                if len(mapped) == 1:
-                    self._bytes = len(self._options.names) + 32  # 32: more than what frames the items
-                self._bytes += weight
-                if self._bytes > self.size.limit and len(mapped) > 1:
-                    self._held = written(self._options.names, mapped.pop())
+            overhead = len(self._options.names) + 32  # 32: more than what frames the items
+            weight = weight_of(item)
+            if weight and weight + overhead <= self.size.limit and self._mapped.takes(item):
+                if not mapped:
+                    self._bytes = overhead
+                if self._bytes + weight > self.size.limit:
+                    self._held = written(self._options.names, item)
                     return True
+                mapped.append(item)
+                self._bytes += weight
                 return self._enough(len(mapped))
-        if mapped:  # this one cannot be among them: all are written out
-            items += self._mapped.calls()
-            self._bytes = sum(map(len, items))  # type: ignore[arg-type]  # none of them has failed
-            self._mapped = Mapped(self._options.names)
+        call: bytes | Failed
         try:
             call = self._encoded(item)
         except Exception as error:  # a user's iterator or conversion may raise what it likes: the item's own failure
-            items.append(Failed(error))
+            call = Failed(error)
             self.broken = not self._options.return_exceptions
-            return self.broken or len(items) >= self._most
-        self._bytes += len(call)
-        if self._bytes > self.size.limit and items:
+        length = 0 if isinstance(call, Failed) else len(call)
+        if mapped:  # this one cannot be among them: all are written out, if that leaves them small enough
+            calls = self._mapped.calls()
+            size = sum(map(len, calls))
+            if size + length > self.size.limit:
+                self._held = call
+                return True
+            items += calls
+            self._bytes = size
+            self._mapped = Mapped(self._options.names)
+        if self._bytes + length > self.size.limit and items:
             self._held = call
             return True
         items.append(call)
+        self._bytes += length
+        if isinstance(call, Failed):
+            return self.broken or len(items) >= self._most
         return self._enough(len(items))
 
     def _enough(self, count: int) -> bool:
@@ -307,7 +311,7 @@ class Chunks:
         self._items, self._bytes = [], 0
         if self._held is not None:
             self._items.append(self._held)
-            self._bytes = len(self._held)
+            self._bytes = 0 if isinstance(self._held, Failed) else len(self._held)
             self._held = None
         if self._options.chunk is None:
             if count >= self._most:

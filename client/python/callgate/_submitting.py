@@ -122,11 +122,13 @@ class CallMaker:
             if weight and type(module) is str and type(function) is str:
                 names = self._names.get((module, function))
                 if names is None:
-                    names = call_request(module, function, (), {}, self._max_message - weight)
+                    names = call_request(module, function, (), {}, self._max_message)
                     if len(self._names) >= self._MOST:
                         self._names.clear()
                     self._names[module, function] = names
-                return PlainCall(names, args[0], weight)
+                plain = PlainCall(names, args[0], weight)
+                if len(plain) <= self._max_message:
+                    return plain
         return framed(call_request(module, function, args, {} if kwargs is None else kwargs, self._max_message))
 
 

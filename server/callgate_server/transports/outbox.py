@@ -24,7 +24,8 @@ from typing import Any
 
 __all__ = ["outbox_responder"]
 
-#: How many messages may wait, and how many bytes: few, since they were made for a reader that may not want them.
+#: How many messages may wait, and how many bytes: few, since they were made for a reader that may not want them. Those
+#: that are packed into one have no more bytes, either: a reader has a limit on the message that it takes.
 _MOST = 32
 _MOST_BYTES = 64 << 10
 
@@ -101,16 +102,16 @@ def outbox_responder() -> Callable[..., None]:
                 return bool(active(state))
 
         def _send(self) -> None:
-            """Send what waits, under the lock: all of it, or the first."""
+            """Send what waits, under the lock: as much as a packed message may have, or the first."""
             state, waiting = self._state, self._waiting
             pack = self._pack
-            if len(waiting) > 1 and pack is not None:
-                message = pack(waiting)
-                waiting.clear()
-                self._bytes = 0
-            else:
-                message = waiting.pop(0)
-                self._bytes -= len(message)
+            count, size = 1, len(waiting[0])
+            while pack is not None and count < len(waiting) and size + len(waiting[count]) <= _MOST_BYTES:
+                size += len(waiting[count])
+                count += 1
+            message = waiting[0] if pack is None or count == 1 else pack(waiting[:count])
+            del waiting[:count]
+            self._bytes -= size
             operations: tuple[Any, ...] = (send(message, _server._get_send_message_op_flags_from_state(state)),)
             due = token
             if state.initial_metadata_allowed:
