@@ -47,6 +47,9 @@ _BATCH = 64
 #: Calls that one connection may have open: as many as grpcio lets wait.
 _MAX_STREAMS = 32_768
 
+#: Bytes of a message above the limit, which counts its payload; grpcio.py has the same.
+_SLACK = 1024
+
 #: Tokio's threads. They share the machine with the functions; one carries more than Python can answer.
 _IO_THREADS = 1
 
@@ -72,6 +75,7 @@ class NativeTransport:
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
+        self._most_bytes = options.max_message_bytes + _SLACK
         self._front: Any = None
         self._methods: list[_Method] = []
         self._services: tuple[str, ...] = ()
@@ -192,8 +196,8 @@ class NativeTransport:
         if self._stopping:
             self._refuse(number, gate_failure("DRAINING", "the server is shutting down; the call never started").status)
             return None
-        if len(payload) > options.max_message_bytes:
-            sizes = {"size": str(len(payload)), "limit": str(options.max_message_bytes), "unit": "bytes"}
+        if len(payload) > self._most_bytes:
+            sizes = {"size": str(len(payload)), "limit": str(self._most_bytes), "unit": "bytes"}
             message = f"the request is {sizes['size']} bytes; this server takes at most {sizes['limit']}"
             self._refuse(number, gate_failure("REQUEST_TOO_LARGE", message, sizes).status)
             return None
@@ -249,11 +253,7 @@ class NativeTransport:
         except Exception:
             self._fault(call)
         finally:
-            try:
-                if items is not None:
-                    items.close()  # the generator's `finally` runs on this thread, now
-            except Exception:
-                log.exception("a stream did not close")
+            items = None  # nothing else refers to them: a generator's `finally` runs on this thread, now
             self._end(call)
 
     def _watch(self, event: _Event) -> None:
