@@ -101,12 +101,12 @@ _FEW = 16
 
 
 def _decode_one(value: pb.Value, budget: Budget, depth: int) -> Any:
-    get = _PLAIN.get(value.WhichOneof("kind"))
-    return get(value) if get is not None else _decode_built(value, budget, depth)
-
-
-def _decode_built(value: pb.Value, budget: Budget, depth: int) -> Any:
     kind = value.WhichOneof("kind")
+    get = _PLAIN.get(kind)
+    return get(value) if get is not None else _decode_kind(kind, value, budget, depth)
+
+
+def _decode_kind(kind: str | None, value: pb.Value, budget: Budget, depth: int) -> Any:
     if kind is None:
         raise ValueDecodeError("a Value with no kind set (a newer client's kind, or an empty message)")
     build = _BUILT.get(kind)
@@ -122,9 +122,10 @@ def _decode_values(values: Any, budget: Budget, depth: int) -> list[Any]:
     items: list[Any] = []
     append = items.append
     try:
-        for value in values:
-            get = plain(value.WhichOneof("kind"))
-            append(get(value) if get is not None else _decode_built(value, budget, depth))
+        # The slice: as in decode_arguments.
+        for value in values[:]:
+            get = plain(kind := value.WhichOneof("kind"))
+            append(get(value) if get is not None else _decode_kind(kind, value, budget, depth))
     except ValueDecodeError as error:
         error.path = f"[{len(items)}]{error.path}"
         raise
@@ -204,7 +205,7 @@ def _decode_map(value: pb.Value, budget: Budget, depth: int) -> dict[Any, Any]:
 
 def _decode_string_map(value: pb.Value, budget: Budget, depth: int) -> dict[str, Any]:
     packed = value.string_map
-    keys = packed.keys
+    keys = packed.keys[:]
     if len(keys) != len(packed.values):
         raise ValueDecodeError(f"a string_map has {len(keys)} keys and {len(packed.values)} values")
     try:
