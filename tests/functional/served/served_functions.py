@@ -44,6 +44,12 @@ def nothing() -> None:
     """Return nothing."""
 
 
+def overwrite(array):
+    """Put 7 everywhere."""
+    array[:] = 7
+    return array
+
+
 def keyworded(*, timeout: int) -> int:
     """A keyword argument that has the name of one of the client's own."""
     return timeout
