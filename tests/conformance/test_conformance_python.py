@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import tests.conftest
+
 pytest.importorskip("yaml", reason="PyYAML is not installed")
 
 from callgate.failures import REASON_CODES
@@ -21,7 +23,7 @@ CASES = cases.load_all()
 
 @pytest.fixture(scope="module")
 def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
-    with Servers(tmp_path_factory.mktemp("conformance")) as servers:
+    with Servers(tmp_path_factory.mktemp("conformance"), tests.conftest.transport) as servers:
         made = Player(servers, lambda: Runner(LANGUAGES["python"]))
         yield made
         assert made.close() == ""
