@@ -203,7 +203,7 @@ MIXED = st.one_of(PLAIN, st.none(), st.binary(max_size=400), st.builds(object), 
     st.sampled_from([None, 1, 7, 100_000]),
     st.booleans(),
 )
-@example([(-1, 60)], 300, 100_000, True)
+@example([(-(2**63), 60)], 300, 100_000, True)
 @example([("\U0001f600" * 10, 60)], 300, 100_000, True)
 @example([(1.0, 100), ("", 1), (True, 1)], 1000, 100_000, True)
 @example([(1.0, 100), (object(), 1), (2.0, 100)], 1000, 100_000, True)
