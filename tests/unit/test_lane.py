@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callgate.context import CallContext, current_call
+from callgate.context import CallContext, _current, current_call
 from callgate.failures import CallFailed
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values import encode
@@ -103,6 +103,14 @@ def test_another_lanes_calls_come_first_and_in_order():
 
 
 # ------------------------------------------------------------------------------------------ stretches
+
+
+@pytest.fixture(autouse=True)
+def _no_call_afterwards():
+    """A stretch makes its calls the current ones; its executor, which is not here, puts back what was before."""
+    token = _current.set(None)
+    yield
+    _current.reset(token)
 
 
 class Turn:
