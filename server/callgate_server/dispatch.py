@@ -202,11 +202,11 @@ class Dispatcher:
                 return False
             executor.call_each(exposed, call, stretch)
         except CallFailed as failure:
-            if stretch.begun and stretch.at < stretch.stop:
+            if stretch.begun:
                 stretch.ends.append(failure.status)
         except Exception as error:
             request = CallFunctionRequest(module=exposed.module, function=exposed.name)
-            if stretch.at < stretch.stop:
+            if stretch.begun:
                 stretch.ends.append(_internal(error, request, call.context.id).status)
         finally:
             self._permits.append(None)

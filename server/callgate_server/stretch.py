@@ -131,16 +131,6 @@ class Stretch:
         """Whether there is a call that has begun and not ended."""
         return len(self.claimed) > len(self.ends)
 
-    @property
-    def at(self) -> int:
-        """The index of the call that has begun and not ended; `stop` if there is none."""
-        return self.claimed[len(self.ends)] if self.begun else self.stop
-
-    @property
-    def stop(self) -> int:
-        """The index after the last call's that it may make."""
-        return self.mapped.first + len(self.mapped)
-
     def run(self, run: Run, function: Callable[..., Any], invoker: Invoker) -> None:
         """Make calls in their turn, until none is left or time is up.
 

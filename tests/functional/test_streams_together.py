@@ -397,3 +397,13 @@ def test_ctrl_c_while_a_stream_is_read_ends_it_here_and_there(server):
         finally:
             reader.kill()
     assert said == "interrupted\n[0, 1, 2]\n"
+
+
+def test_small_message_limits_hold_for_what_comes_together(serve):
+    """Items that fit one by one, on a server and for a client that take little more than one."""
+    sizes = [5000] * 200
+    small = serve(expose=EXPOSED, limits={"message": 16 << 10})
+    with callgate.connect(small.address) as gate:
+        assert [len(item) for item in gate.stream(M, "sized", sizes)] == sizes
+    with callgate.connect(serve(expose=EXPOSED).address, max_message=16 << 10) as gate:
+        assert [len(item) for item in gate.stream(M, "sized", sizes)] == sizes

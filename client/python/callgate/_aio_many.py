@@ -13,7 +13,7 @@ from callgate._aio_submitting import Submitter
 from callgate._chunks import MapOptions
 from callgate._connection import Connection
 from callgate._submitting import CallMaker
-from callgate._wire import call_request, seconds_of
+from callgate._wire import TOGETHER, call_request, seconds_of
 from callgate.context import calling
 
 __all__ = ["ManyCalls"]
@@ -74,7 +74,8 @@ class ManyCalls:
         """As `stream`, with the arguments as a sequence and a mapping."""
         seconds = seconds_of(timeout, self._timeout)
         limit = self._connection.max_message
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, limit, takes_more=True)
+        kwargs = {} if kwargs is None else kwargs
+        data = call_request(module, function, args, kwargs, limit, takes_more=limit >= TOGETHER)
         line = self._started_line()
         return Stream(line, line.open_stream(data, seconds))
 

@@ -15,7 +15,17 @@ from callgate._connection import Connection
 from callgate._mapping import Items, Results, map_calls
 from callgate._streams import Stream
 from callgate._submitting import CallMaker, Metadata, Submitter
-from callgate._wire import call_request, closed, closed_midway, error_of, method, no_forks, no_time, seconds_of
+from callgate._wire import (
+    TOGETHER,
+    call_request,
+    closed,
+    closed_midway,
+    error_of,
+    method,
+    no_forks,
+    no_time,
+    seconds_of,
+)
 from callgate.context import calling
 from callgate.errors import CallgateError
 
@@ -121,7 +131,8 @@ class ManyCalls:
         """As `stream`, with the arguments as a sequence and a mapping."""
         seconds = seconds_of(timeout, self._timeout)
         limit = self._connection.max_message
-        data = call_request(module, function, args, {} if kwargs is None else kwargs, limit, takes_more=True)
+        kwargs = {} if kwargs is None else kwargs
+        data = call_request(module, function, args, kwargs, limit, takes_more=limit >= TOGETHER)
         return Stream(self._line.open_stream(data, seconds), self._line.failure)
 
     def map(

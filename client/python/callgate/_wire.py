@@ -23,6 +23,7 @@ from callgate.values.large import LARGE, large_result, written
 __all__ = [
     "HEALTH_CHECK",
     "RELOAD",
+    "TOGETHER",
     "call_request",
     "closed",
     "closed_midway",
@@ -45,6 +46,9 @@ __all__ = [
 
 #: The standard health service's method (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+
+#: Bytes that a client must take for a stream's items to come together, in messages of 64 KiB and a little.
+TOGETHER = 128 << 10
 
 #: AdminService's one method.
 RELOAD = "/callgate.v1.AdminService/ReloadFunctions"

@@ -124,7 +124,7 @@ class FunctionServicer:
         call_id = new_call_id()
         try:
             request = parse(pb.CallFunctionRequest, payload)
-            if request.takes_more:
+            if request.takes_more and self._limits.message >= _TOGETHER:
                 packing.pack = _joined
             yield from self._dispatcher.stream(request, payload, **self._about(context), call_id=call_id)
             return
@@ -231,6 +231,9 @@ def _joined(items: list[bytes]) -> bytes:
     """
     return b"".join((items[0], *(part for item in items[1:] for part in (_MORE, memoryview(item)[1:]))))
 
+
+#: The least `limits.message` with which items are sent together: what is packed is up to 64 KiB and a little.
+_TOGETHER = 128 << 10
 
 #: Field 2, length-delimited.
 _MORE = b"\x12"

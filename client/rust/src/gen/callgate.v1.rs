@@ -795,7 +795,7 @@ pub struct CallFunctionRequest {
         Value,
     >,
     /// StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
-    /// being sent may come together.
+    /// being sent may come together, in messages of up to 64 KiB and a few bytes.
     #[prost(bool, tag = "5")]
     pub takes_more: bool,
 }

@@ -45,7 +45,7 @@ type CallFunctionRequest struct {
 	// The keyword arguments. A name that is also bound by position is refused.
 	Kwargs map[string]*Value `protobuf:"bytes,4,rep,name=kwargs,proto3" json:"kwargs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
-	// being sent may come together.
+	// being sent may come together, in messages of up to 64 KiB and a few bytes.
 	TakesMore     bool `protobuf:"varint,5,opt,name=takes_more,json=takesMore,proto3" json:"takes_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

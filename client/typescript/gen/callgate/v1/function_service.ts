@@ -41,7 +41,7 @@ export interface CallFunctionRequest {
   kwargs: Map<string, Value>;
   /**
    * StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
-   * being sent may come together.
+   * being sent may come together, in messages of up to 64 KiB and a few bytes.
    */
   takesMore: boolean;
 }

@@ -66,7 +66,7 @@ export type CallFunctionRequest = Message<"callgate.v1.CallFunctionRequest"> & {
 
   /**
    * StreamFunction only: this client reads StreamFunctionResponse.more, so items that were made while an earlier one was
-   * being sent may come together.
+   * being sent may come together, in messages of up to 64 KiB and a few bytes.
    *
    * @generated from field: bool takes_more = 5;
    */
