@@ -42,7 +42,7 @@ class System:
         packages: whose versions the results name.
         drives: by client mode, what callers are; most systems have one mode.
         settings: how it is set up and why, for the results.
-        serve: serves on "HOST:PORT" until killed.
+        serve: serves on "HOST:PORT" until killed; None where `command` does.
         command: what starts the server instead of `serve`, from a variant and a folder for files; for Callgate, whose
             variants are its transports and executors.
         connect: connects to an address, in a mode.
@@ -58,8 +58,8 @@ class System:
     packages: tuple[str, ...]
     drives: Mapping[str, Drive]
     settings: str
-    serve: Callable[[str], None]
     connect: Callable[[str, str], Client]
+    serve: Callable[[str], None] | None = None
     leaves_out: Mapping[str, str] = field(default_factory=dict)
     start_seconds: float = 30.0
     alive: str = ""
@@ -72,4 +72,5 @@ def serve_main(system: System) -> None:
     """`python -m loadtest.peers.systems.NAME --listen ADDRESS`: serve until killed."""
     parser = argparse.ArgumentParser(description=f"Serve the compared functions through {system.title}.")
     parser.add_argument("--listen", default="127.0.0.1:0", help="HOST:PORT; port 0 is any free one")
+    assert system.serve is not None, f"{system.title} has a command of its own"
     system.serve(parser.parse_args().listen)

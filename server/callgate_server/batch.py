@@ -24,9 +24,9 @@ from callgate.values import encode
 from callgate_server.call import Caller
 from callgate_server.dispatch import Dispatcher
 from callgate_server.lane import Lane
-from callgate_server.stretch import Mapped, Outcome, Stretch
+from callgate_server.stretch import Mapped, Outcome, Stretch, items_of
 
-__all__ = ["Batch", "batch_too_large"]
+__all__ = ["Batch"]
 
 #: A message is sent when it is older than this, or larger than _PACK_BYTES, or when nothing more is ready. Arbitrary:
 #: long beside what a message costs, short beside what a caller would notice.
@@ -73,12 +73,10 @@ class Batch:
         caller: who waits.
         pool: threads for lanes that run several calls at once.
         max_bytes: the largest message to send.
-
-    Attributes:
-        count: how many calls it has.
+        max_calls: the most calls to take.
 
     Raises:
-        CallFailed: MALFORMED_REQUEST, if mapped calls have no list of items.
+        CallFailed: REQUEST_TOO_LARGE, if it has too many calls; MALFORMED_REQUEST, if mapped calls have no list.
     """
 
     def __init__(
@@ -93,14 +91,19 @@ class Batch:
         caller: Caller,
         pool: ThreadPoolExecutor,
         max_bytes: int,
+        max_calls: int,
     ) -> None:
         self._dispatcher = dispatcher
         self._calls = request.calls
-        self.count = len(self._calls)
+        # Counted before anything is made of them: a bool of a packed list takes one byte, and here over a hundred.
+        count = len(self._calls) + sum(len(items_of(message)) for message in request.mapped)
+        if count > max_calls:
+            raise _too_many(count, max_calls)
         self._mapped: list[Mapped] = []
+        first = len(self._calls)
         for message in request.mapped:
-            self._mapped.append(mapped := Mapped(message, self.count))
-            self.count += len(mapped)
+            self._mapped.append(mapped := Mapped(message, first))
+            first += len(mapped)
         self._identity = identity
         self._deadline = deadline
         self._call_timeout = call_timeout
@@ -262,7 +265,7 @@ def _fitting(index: int, outcome: Outcome, most: int) -> Iterator[Result]:
         yield index, outcome
 
 
-def batch_too_large(count: int, limit: int) -> CallFailed:
+def _too_many(count: int, limit: int) -> CallFailed:
     """The failure of a batch of too many calls."""
     return gate_failure(
         "REQUEST_TOO_LARGE",

@@ -24,6 +24,7 @@ from callgate_server.executors.base import Executor, Surroundings
 from callgate_server.executors.in_process import InProcessExecutor
 from callgate_server.executors.run import returned_late
 from callgate_server.gather import Gatherer
+from callgate_server.refusals import draining, internal_failure, overloaded, result_too_large
 from callgate_server.registry import Exposed, Registry
 from callgate_server.stretch import STRETCH_SECONDS, Mapped, Stretch
 
@@ -121,10 +122,10 @@ class Dispatcher:
             try:
                 self._permits.pop()
             except IndexError:
-                raise _overloaded("calls", self._admission) from None
+                raise overloaded("calls", self._admission) from None
             admitted, began = True, time.monotonic()
             if self._draining:
-                raise _draining()
+                raise draining()
             executor = self.executors[exposed.executor]
             if not (exposed.pace.quick and executor.runs_at_once() and exposed.batching is None):
                 call.caller.may_block()
@@ -135,7 +136,7 @@ class Dispatcher:
             if call.context.deadline is not None and time.monotonic() >= call.context.deadline:
                 raise returned_late(call_id)
             if len(response) > self._max_response_bytes:
-                raise self._too_large(exposed, len(response))
+                raise result_too_large(exposed.full_name, len(response), self._max_response_bytes)
             return response
         except CallFailed as failure:
             outcome = failure.reason
@@ -219,7 +220,9 @@ class Dispatcher:
         outcomes: Counter[str] = Counter()
         for index, end in enumerate(stretch.ends):
             if type(end) is bytes and len(end) > self._max_response_bytes:
-                end = stretch.ends[index] = self._too_large(exposed, len(end)).status
+                end = stretch.ends[index] = result_too_large(
+                    exposed.full_name, len(end), self._max_response_bytes
+                ).status
             if type(end) is Status:
                 outcomes[CallFailed(end).reason] += 1
         outcomes["OK"] = len(stretch.ends) - outcomes.total()
@@ -270,7 +273,7 @@ class Dispatcher:
             admitted = True
             for item in self.executors[exposed.executor].stream(exposed, call):
                 if len(item) > self._max_response_bytes:
-                    raise self._too_large(exposed, len(item))
+                    raise result_too_large(exposed.full_name, len(item), self._max_response_bytes)
                 yield item
         except CallFailed as failure:
             outcome = failure.reason
@@ -312,17 +315,10 @@ class Dispatcher:
     def _admit_stream(self) -> None:
         with self._lock:
             if self._draining:
-                raise _draining()
+                raise draining()
             if self._streams >= self._max_streams:
-                raise _overloaded("streams", self._max_streams)
+                raise overloaded("streams", self._max_streams)
             self._streams += 1
-
-    def _too_large(self, exposed: Exposed, size: int) -> CallFailed:
-        return gate_failure(
-            "RESPONSE_TOO_LARGE",
-            f"the result of {exposed.full_name} is {size} bytes; this server sends at most {self._max_response_bytes}",
-            {"size": str(size), "limit": str(self._max_response_bytes)},
-        )
 
     def replace(self, registry: Registry, executors: Mapping[str, Executor]) -> None:
         """Take calls from now on to these; executors that are no longer named are kept for calls on their way."""
@@ -365,17 +361,6 @@ class Dispatcher:
             thread.join()
 
 
-def _draining() -> CallFailed:
-    return gate_failure("DRAINING", "the server is shutting down; the call never started")
-
-
-def _overloaded(what: str, limit: int) -> CallFailed:
-    # 0.1 s is arbitrary: time for a few calls to end.
-    return gate_failure(
-        "OVERLOADED", f"{limit} {what} are on their way already; this one never started", retry_after=0.1
-    )
-
-
 def _call(
     exposed: Exposed,
     request: CallFunctionRequest,
@@ -399,10 +384,3 @@ def _internal(error: Exception, request: CallFunctionRequest, call_id: str) -> C
         "internal error", call_id=call_id, module=request.module[:80], function=request.function[:80], exc_info=error
     )
     return internal_failure(call_id)
-
-
-def internal_failure(call_id: str) -> CallFailed:
-    """The failure that a caller gets for a fault of ours: nothing about it but where to look."""
-    return gate_failure(
-        "INTERNAL", f"internal error; the server's log has the details under call {call_id}", {"call_id": call_id}
-    )

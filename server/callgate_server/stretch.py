@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -28,7 +28,7 @@ from callgate_server.call import new_call_id
 from callgate_server.executors.run import Run, returned_late
 from callgate_server.invocation import Invoker
 
-__all__ = ["STRETCH_SECONDS", "Mapped", "Outcome", "Stretch"]
+__all__ = ["STRETCH_SECONDS", "Mapped", "Outcome", "Stretch", "items_of"]
 
 #: How long a stretch may take, seconds: what a quick call (Dispatcher's 1 ms) may, twice.
 STRETCH_SECONDS = 0.002
@@ -41,6 +41,19 @@ _PACKED = ("double_list", "int_list", "bool_list", "string_list")
 #: Results beyond which a string is no small one; arbitrary.
 _SHORT = 256
 _INT_64 = 1 << 63
+
+
+def items_of(message: pb.MappedCalls) -> Sequence[Any]:
+    """The items of MappedCalls, still in the message: many of them take no more than it does.
+
+    Raises:
+        CallFailed: MALFORMED_REQUEST, if they are no list.
+    """
+    kind = message.items.WhichOneof("kind")
+    if kind not in (*_PACKED, "list_value"):
+        raise gate_failure("MALFORMED_REQUEST", f"MappedCalls.items is {kind or 'not set'}; a list is right")
+    items: Sequence[Any] = getattr(message.items, kind).values
+    return items
 
 
 class Mapped:
@@ -64,15 +77,9 @@ class Mapped:
         self.module = message.module
         self.function = message.function
         self.first = first
-        kind = message.items.WhichOneof("kind")
-        self.plain = kind in _PACKED
-        self._items: Any
-        if self.plain:
-            self._items = list(getattr(message.items, kind).values)
-        elif kind == "list_value":
-            self._items = message.items.list_value.values
-        else:
-            raise gate_failure("MALFORMED_REQUEST", f"MappedCalls.items is {kind or 'not set'}; a list is right")
+        items = items_of(message)
+        self.plain = message.items.WhichOneof("kind") in _PACKED
+        self._items: Any = list(items) if self.plain else items
         self.left: deque[int] = deque(range(first, first + len(self._items)))
 
     def __len__(self) -> int:

@@ -6,6 +6,8 @@ import math
 import random
 import threading
 import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +17,15 @@ from callgate.context import CallContext, _current, current_call
 from callgate.failures import CallFailed
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values import encode
+from callgate_server.batch import Batch
 from callgate_server.call import Call, NobodyWaits
+from callgate_server.dispatch import Dispatcher
+from callgate_server.executors.base import Surroundings
 from callgate_server.interrupt import CallInterrupted, Scope
 from callgate_server.invocation import Invoker
+from callgate_server.ladder import Ladder
 from callgate_server.lane import Lane
+from callgate_server.registry import ExposureRule, Registry
 from callgate_server.stretch import STRETCH_SECONDS, Mapped, Stretch
 
 
@@ -261,3 +268,27 @@ def test_outcomes_name_every_call_once_by_its_own_index(steps):
         if isinstance(outcome, list):
             assert len({type(end) for end in outcome}) == 1
     assert repr(found) == repr(known)
+
+
+def test_a_batch_of_too_many_calls_is_refused_before_anything_is_made_of_them():
+    """A million bools are a megabyte as they come, and a hundred as calls."""
+    message = pb.BatchCallFunctionsRequest()
+    encode([True] * 1_000_000, message.mapped.add(module="m", function="f").items)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CallFailed, match="has 1000000 calls; this server takes at most 10000"):
+            Batch(
+                Dispatcher(Registry([ExposureRule(("math.sqrt",))]), {}, Surroundings(Invoker(), Ladder())),
+                message,
+                identity="",
+                deadline=None,
+                call_timeout=None,
+                chain=(),
+                caller=NobodyWaits(),
+                pool=ThreadPoolExecutor(1),
+                max_bytes=1 << 20,
+                max_calls=10_000,
+            )
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

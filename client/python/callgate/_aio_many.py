@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callgate._aio_line import Line
 from callgate._aio_mapping import Items, Results, map_calls
@@ -28,8 +28,9 @@ class ManyCalls:
     _calls: CallMaker
     _submitter: Submitter | None = None
 
-    def _start(self) -> None:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _start(self) -> None: ...  # the Gate's own
 
     def _start_many(self, channel: Any) -> None:
         """Once the channel is there."""

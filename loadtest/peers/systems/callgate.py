@@ -133,10 +133,6 @@ def _connect(address: str, mode: str) -> Client:
     return _Tasks(address) if mode == "aio" else _Threads(address, mode)
 
 
-def _serve(listen: str) -> None:
-    raise NotImplementedError(f"callgate serve is what serves on {listen}, see command()")
-
-
 SYSTEM = System(
     title="Callgate",
     environment=".venv",
@@ -149,7 +145,6 @@ SYSTEM = System(
         "for burn, coroutines for nap, as docs/executors.md advises. "
         "Clients: one Gate for all callers; `call` from threads, `submit` from threads, `submit` from asyncio's tasks."
     ),
-    serve=_serve,
     connect=_connect,
     command=command,
 )

@@ -18,7 +18,7 @@ import grpc
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values.large import call_of
-from callgate_server.batch import Batch, batch_too_large
+from callgate_server.batch import Batch
 from callgate_server.call import Caller, new_call_id
 from callgate_server.dispatch import Dispatcher
 from callgate_server.servicers.describe import describe
@@ -158,17 +158,15 @@ class FunctionServicer:
             call_timeout = request.call_timeout.ToNanoseconds() / 1e9
             if call_timeout <= 0:
                 raise gate_failure("MALFORMED_REQUEST", f"call_timeout is {call_timeout:g} s; it must be above 0")
-        batch = Batch(
+        return Batch(
             self._dispatcher,
             request,
             **self._about(context),
             call_timeout=call_timeout,
             pool=self._batch_pool,
             max_bytes=self._limits.message,
+            max_calls=self._limits.batch,
         )
-        if batch.count > self._limits.batch:
-            raise batch_too_large(batch.count, self._limits.batch)
-        return batch
 
     def list_functions(self, request: pb.ListFunctionsRequest, identity: str) -> pb.ListFunctionsResponse:
         """ListFunctions: a page of what this caller may call. A page token is the full name that the page starts at."""

@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.call import new_call_id
-from callgate_server.dispatch import internal_failure
+from callgate_server.refusals import internal_failure
 
 __all__ = ["Handlers", "fail", "parse", "plain_handler", "trailers"]
 

@@ -28,7 +28,7 @@ from grpc_reflection.v1alpha import reflection
 
 from callgate.failures import gate_failure
 from callgate_server.call import Caller, new_call_id
-from callgate_server.dispatch import internal_failure
+from callgate_server.refusals import internal_failure
 from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, bearer_identity, unauthenticated
 from callgate_server.servicers.rpc import fail, trailers
 from callgate_server.transports.base import TransportFailed, TransportOptions

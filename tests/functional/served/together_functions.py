@@ -1,13 +1,14 @@
 """Streams whose items may come together: fast ones, ones that wait for a test's word, large ones."""
 
-import asyncio
 import threading
-from collections import defaultdict
+from contextlib import aclosing
+
+from endless_streams import Endless
 
 go_on = threading.Event()
 ended = threading.Event()
-made = defaultdict(int)
-closed = defaultdict(threading.Event)
+_streams = Endless()
+made, closed = _streams.made, _streams.closed
 
 EMPTY = [None, 0, "", False, [], b"", 0.0, {}, ()]
 
@@ -15,8 +16,7 @@ EMPTY = [None, 0, "", False, [], b"", 0.0, {}, ()]
 def reset():
     go_on.clear()
     ended.clear()
-    made.clear()
-    closed.clear()
+    _streams.reset()
 
 
 def count(stop):
@@ -57,31 +57,18 @@ def sized(sizes):
         yield bytes([number % 256]) * size
 
 
-def _endless(name, size):
-    try:
-        while True:
-            made[name] += 1
-            yield b"x" * size
-    finally:
-        closed[name].set()
-
-
 def endless(size):
-    return _endless("endless", size)
+    return _streams.items("endless", size)
 
 
 def endless_threaded(size):
-    return _endless("endless_threaded", size)
+    return _streams.items("endless_threaded", size)
 
 
 async def endless_async(size):
-    try:
-        while True:
-            made["endless_async"] += 1
-            yield b"x" * size
-            await asyncio.sleep(0)
-    finally:
-        closed["endless_async"].set()
+    async with aclosing(_streams.items_async("endless_async", size)) as items:
+        async for item in items:
+            yield item
 
 
 def whole(size):
