@@ -1,7 +1,7 @@
 """`make peers` and `make growth`: measure, write the results, and make tables and plots from them.
 
   make peers                                   everything beside the peers, and scale: about 28 minutes
-  make growth                                  callers, functions and payloads that grow: about 4 minutes
+  make growth                                  callers, functions and payloads that grow: about 2 minutes
   make peers ARGS=--quick                      one short round of everything: figures for development, not for showing
   make peers ARGS='--only rpyc --only callgate-native'      these alone
   make peers ARGS='--function sqrt --callers 64'            this function alone, with so many callers

@@ -193,11 +193,14 @@ class Gatherer:
                 self._await(member)
         finally:
             climb.done()
-        outcome = member.outcome
+        outcome, member.outcome = member.outcome, None
         if isinstance(outcome, bytes):
             return outcome
         assert outcome is not None  # every member of a gathering that ran is answered
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # its traceback has this frame
 
     def _join(self, member: _Member) -> tuple[_Gathering, bool]:
         with self._lock:
@@ -242,19 +245,22 @@ class Gatherer:
             self._hand_out(gathering.members, response)  # those that were in it when it began
         except CallFailed as failed:
             failure = failed
-        except Exception as error:
+        except Exception:
             failure = gate_failure("INTERNAL", "internal error while a batch ran")
             self._answer_all(gathering, failure)
-            raise error
+            raise
         finally:
             self.close(gathering)  # it may have failed before it was read
         if failure is None:
             return
-        if failure.reason in _ONE_MEMBERS_FAULT and len(gathering.members) > 1:
-            for member in gathering.members:
-                self._run_alone(executor, member)
-        else:
-            self._answer_all(gathering, failure)
+        try:
+            if failure.reason in _ONE_MEMBERS_FAULT and len(gathering.members) > 1:
+                for member in gathering.members:
+                    self._run_alone(executor, member)
+            else:
+                self._answer_all(gathering, failure)
+        finally:
+            del failure  # its traceback has this frame
 
     def _run_alone(self, executor: Executor, member: _Member) -> None:
         alone = _Gathering(self)

@@ -32,6 +32,7 @@ class SettingsRouter:
         self._elsewhere = elsewhere or {}
         loops = [name for name, table in settings.executors.items() if table.kind == "coroutines"]
         self._loop = loops[0] if loops else "coroutines"
+        self._plain = "serial" if executor_settings("default", settings).kind == "coroutines" else "default"
 
     def route(self, executor: str | None, facts: FunctionFacts) -> tuple[str, str]:
         """An executor's name, and a note if it is not the one that was chosen."""
@@ -41,7 +42,10 @@ class SettingsRouter:
             note = f"an async function: runs on {self._loop!r}, not on {name!r}" if executor is not None else ""
             return self._loop, note
         if not facts.is_async and kind == "coroutines":
-            return "default", f"not an async function: runs on 'default', since it would block the loop of {name!r}"
+            return (
+                self._plain,
+                f"not an async function: runs on {self._plain!r}, as it would block the loop of {name!r}",
+            )
         return name, ""
 
     def elsewhere(self, executor: str | None) -> Elsewhere | None:

@@ -273,12 +273,25 @@ class Settings(BaseSettings):
             raise ValueError("write 'HOST:PORT' (127.0.0.1:50051, [::1]:50051, 0.0.0.0:50051) or 'unix:PATH'")
         return value
 
+    @field_validator("executors", mode="before")
+    @classmethod
+    def _executor_kinds(cls, value: Any) -> Any:
+        """A table with a kind's name is of that kind, without saying so."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: {"kind": name, **table} if name in KINDS and isinstance(table, dict) else table
+            for name, table in value.items()
+        }
+
     @field_validator("executors")
     @classmethod
     def _executor_names(cls, value: dict[str, ExecutorSettings]) -> dict[str, ExecutorSettings]:
-        for name in value:
+        for name, table in value.items():
             if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name):
                 raise ValueError(f"{name!r} is no executor name: lower-case letters, digits, '_' and '-'")
+            if name in KINDS and table.kind != name:
+                raise ValueError(f"{name!r} is the name of a kind, and this is {table.kind!r}; name it otherwise")
         return value
 
     @model_validator(mode="after")

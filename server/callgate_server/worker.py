@@ -139,6 +139,10 @@ def _prepare(start: Mapping[str, Any]) -> WorkerCalls:
     """
     limits = start["limits"]
     _set_limits(limits)
+    if limits["memory"] is None and limits["max_rss"] is None:  # else what is kept would count
+        from callgate_server.memory import keep_freed_memory
+
+        keep_freed_memory()
     sys.path[:] = start["sys_path"] or sys.path
     sys.path[:0] = [folder for folder in start["import_path"] if folder not in sys.path]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import pickle
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pytest
 import served_functions
 
 import callgate
+from tests.contract.test_waiting import wait_until
 
 M = "served_functions"
 
@@ -293,3 +296,26 @@ def test_a_module_is_a_handle_and_nothing_more(gate):
     assert M in repr(module)
     for name in ("__len__", "__iter__", "__getstate__x__", "__wrapped__"):
         assert not hasattr(module, name)
+
+
+def test_a_failure_does_not_keep_the_arguments_until_the_garbage_collector_comes(gate):
+    class Mine(dict):  # of a plain type that can be referred to weakly
+        pass
+
+    def fails(make):
+        mine = Mine(key=1)
+        with pytest.raises(callgate.RemoteError):
+            make(mine)
+        return weakref.ref(mine)
+
+    gc.disable()
+    try:
+        for make in (
+            lambda mine: gate.call("served_functions", "join_untyped", mine, 1),
+            lambda mine: list(gate.map("served_functions", "join_untyped", [(mine, 1)], unpack=True)),
+            lambda mine: gate.submit("served_functions", "join_untyped", mine, 1).result(),
+        ):
+            gone = fails(make)
+            wait_until(lambda gone=gone: gone() is None)
+    finally:
+        gc.enable()

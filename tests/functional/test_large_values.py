@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
@@ -11,6 +12,10 @@ import served_functions
 
 import callgate
 from callgate.values.large import LARGE
+from callgate_server.call import Call
+from callgate_server.settings import KINDS
+from callgate_server.transports.native_call import NativeCall
+from tests.contract.test_waiting import wait_until
 
 M = "served_functions"
 ARRAY = numpy.arange(LARGE // 4, dtype="float64").reshape(2, -1)
@@ -92,3 +97,36 @@ def test_many_at_once_are_not_mixed_up(gate):
         answers = pool.map(lambda number: gate.call(M, "echo", mine(number)), range(64))
         for number, answer in enumerate(answers):
             assert numpy.array_equal(answer, mine(number))
+
+
+@pytest.mark.parametrize("transport", ["grpcio", "native"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_a_call_waits_for_the_garbage_collector(serve, transport, kind):
+    """Few large calls make few objects: the collector may not come for a thousand of them, each with its request."""
+    rule = {"functions": ("kept_functions.*",), "executor": "one"}
+    server = serve(transport=transport, executors={"one": {"kind": kind}}, expose=[rule])
+    suffix = "_async" if kind == "coroutines" else ""
+
+    def calls() -> int:
+        return sum(type(one) in (Call, NativeCall) for one in gc.get_objects())
+
+    with callgate.connect(server.address) as gate:
+
+        def call(function: str, **kwargs: object) -> object:
+            timeout = 0.05 if function == "until_left" else None
+            return gate.call_with("kept_functions", function + suffix, (BYTES,), kwargs, timeout=timeout)
+
+        assert call("echo") == BYTES
+        gc.collect()
+        gc.disable()
+        try:
+            before = calls()
+            for _ in range(10):
+                call("echo")
+                with pytest.raises(callgate.InvalidCall):
+                    call("echo", unknown=1)
+                with pytest.raises(callgate.DeadlineExceeded):
+                    call("until_left")
+            wait_until(lambda: calls() <= before)
+        finally:
+            gc.enable()

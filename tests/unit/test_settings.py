@@ -75,6 +75,8 @@ WRONG = [
     ("[executors.cpu]\nqueue = -1", "executors.cpu.queue", "-1", "greater than or equal to 0"),
     ('[executors.cpu]\nthread = "any"', "executors.cpu.thread", "'any'", "'dedicated'"),
     ('[executors.cpu]\nkind = "serial"\nworkers = 2', "executors.cpu", "", "workers is for kind"),
+    ('[executors.threads]\nkind = "serial"', "executors", "'threads'", "name it otherwise"),
+    ("[executors.threads]\nworkers = 2", "executors.threads", "", "this is 'threads'"),
     ("[executors.CPU]\nqueue = 1", "executors", "'CPU'", "lower-case"),
     ('[auth]\ntoken = "x"', "auth.token", "", "did you mean 'tokens'"),
     ('listen = "0.0.0.0:50051"', "listen", "0.0.0.0:50051", "--insecure"),

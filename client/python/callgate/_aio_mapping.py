@@ -44,14 +44,20 @@ async def map_calls(line: Line, items: Iterator[Any] | AsyncIterator[Any], optio
             for result in await flight.results():
                 if type(result) is Failed:
                     if not options.return_exceptions:
-                        raise result.error
+                        try:
+                            raise result.error
+                        finally:
+                            del result  # its traceback has this frame
                     yield result.error
                 else:
                     yield result
     finally:
         await flight.cancel()
     if source.error is not None:
-        raise source.error
+        try:
+            raise source.error
+        finally:
+            del source  # its traceback has this frame
 
 
 class _Source:
@@ -110,7 +116,10 @@ class _Flight:
         if not began and self._chunks.size.learn(error, chunk.count, len(self._chunks.request(chunk))):
             return chunk.split(self._chunks.size)
         if ends_map(error, self._options):
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # its traceback has this frame
         return []
 
     async def cancel(self) -> None:

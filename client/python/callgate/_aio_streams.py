@@ -61,7 +61,10 @@ class Stream(AsyncIterator[Any]):
             failure = None
         self._rpc = None
         if failure is not None:
-            raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+            try:
+                raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+            finally:
+                del failure  # its traceback has this frame
         raise StopAsyncIteration
 
     async def close(self) -> None:

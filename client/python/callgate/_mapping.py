@@ -58,14 +58,20 @@ def map_calls(open_batch: Open, failure: Failure, items: Items, options: MapOpti
             for result in flight.results():
                 if type(result) is Failed:
                     if not options.return_exceptions:
-                        raise result.error
+                        try:
+                            raise result.error
+                        finally:
+                            del result  # its traceback has this frame
                     yield result.error
                 else:
                     yield result
     finally:
         flight.cancel()
     if source.error is not None:
-        raise source.error
+        try:
+            raise source.error
+        finally:
+            del source  # its traceback has this frame
 
 
 class _Source:
@@ -120,7 +126,10 @@ class _Flight:
         if not began and self._chunks.size.learn(error, chunk.count, len(self._chunks.request(chunk))):
             return chunk.split(self._chunks.size)
         if ends_map(error, self._options):
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # its traceback has this frame
         return []
 
     def cancel(self) -> None:

@@ -57,7 +57,10 @@ class Stream(Iterator[Any]):
         except CallgateError:  # an item that cannot be decoded: what follows would be taken for it
             self.close()
             raise
-        raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+        try:
+            raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+        finally:
+            del failure  # its traceback has this frame
 
     def close(self) -> None:
         """Cancel the stream, if it has not ended; iterating then ends. Closing again does nothing."""

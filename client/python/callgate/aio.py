@@ -300,7 +300,10 @@ class Gate(ManyCalls):
             if not self._closed or (task is not None and task.cancelling()):
                 raise
             failure = closed_midway()
-        raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+        try:
+            raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+        finally:
+            del failure  # its traceback has this frame
 
     async def close(self) -> None:
         """Close the connection; calls in flight are cancelled and raise Cancelled. Closing again does nothing."""

@@ -53,7 +53,10 @@ class Batched:
         (good, value) = self.many.results([item])[0]
         if good:
             return value
-        raise value
+        try:
+            raise value
+        finally:
+            del value  # its traceback has this frame
 
 
 class Many:

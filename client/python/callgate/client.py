@@ -302,7 +302,10 @@ class Gate(ManyCalls):
             raise closed() from None
         # KeyboardInterrupt passes through: gRPC cancels an RPC whose waiting a signal handler's exception ends (not one
         # that was sent and not yet waited for: a few instructions in which it has no owner).
-        raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+        try:
+            raise failure  # outside the except block: its __cause__ and __context__ are the remote ones
+        finally:
+            del failure  # its traceback has this frame
 
     def _check_usable(self) -> None:
         if self._process != os.getpid():

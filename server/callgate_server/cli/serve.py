@@ -16,6 +16,7 @@ from callgate_server.cli.exit_codes import ExitCode
 from callgate_server.cli.targets import read_targets
 from callgate_server.loading import ModuleFailed
 from callgate_server.logs import configure_logs
+from callgate_server.memory import keep_freed_memory
 from callgate_server.policy import PolicyError
 from callgate_server.settings import Expose, Settings, SettingsError, load_settings
 
@@ -134,6 +135,7 @@ def serve(
 
 
 def _run(settings: Settings, targets: list[str], *, watch: bool) -> None:
+    keep_freed_memory()
     # Late: the command line is there before grpc is.
     from callgate_server.server import Server, extend_path
     from callgate_server.transports.base import TransportFailed

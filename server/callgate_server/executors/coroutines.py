@@ -106,6 +106,7 @@ class CoroutinesExecutor(InProcessExecutor):
         done.acquire()
 
         def finish(finished: asyncio.Task[bytes]) -> None:
+            task.task = None  # it has the exception, whose traceback has `task`
             if finished.cancelled():
                 outcome.append(CallInterrupted())
             else:
@@ -130,7 +131,10 @@ class CoroutinesExecutor(InProcessExecutor):
         if isinstance(result, CallInterrupted):
             raise stopped(call)
         if isinstance(result, BaseException):
-            raise result
+            try:
+                raise result
+            finally:
+                del result  # its traceback has this frame
         return result
 
     async def _invoke(self, run: Run, task: LoopTask) -> bytes:

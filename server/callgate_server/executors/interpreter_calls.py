@@ -155,7 +155,10 @@ def answered(answer: tuple[Any, ...], run: Run, invoker: Invoker) -> bytes:
         args, kwargs = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
         problem = mismatch_failure(run.exposed.function, args, kwargs)
         if problem is not None:
-            raise problem
+            try:
+                raise problem
+            finally:
+                del problem  # its traceback has this frame
     raise CallFailed(
         described_status(
             described,

@@ -112,7 +112,10 @@ class LoopStream:
         if isinstance(item, CallInterrupted):
             raise stopped(self._run.call)
         if item is not None:
-            raise item
+            try:
+                raise item
+            finally:
+                del item  # its traceback has this frame
         return None
 
     def _begin(self) -> None:
@@ -140,4 +143,5 @@ class LoopStream:
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         """The task has ended, its generator closed: the last thing in the buffer is how."""
+        self._task.task = None  # it has the exception, whose traceback has this object
         self._buffer.put(CallInterrupted() if task.cancelled() else task.exception())

@@ -283,7 +283,7 @@ class NativeTransport:
         self._front.fail(call.number, status.code, status.message, list(trailers(status, call_id)))
 
     def _end(self, call: NativeCall) -> None:
-        call.ended = True
+        call.done()
         self._calls.pop(call.number, None)
         if self._stopping and not self._calls:
             self._none_left.set()

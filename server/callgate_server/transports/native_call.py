@@ -116,6 +116,12 @@ class NativeCall:
 
     # For the transport.
 
+    def done(self) -> None:
+        """Note that it is over, and let go of who watches: they refer to the call, hence to its request."""
+        self.ended = True
+        if self._watchers is not None:
+            self._watchers.clear()
+
     def leave(self) -> None:
         """Note that the caller has left, and tell who watches."""
         self.ended = True
