@@ -5,9 +5,12 @@
 #
 # docs/container.md tells the rest. `make image` builds this and proves that it serves.
 
-# The builder has pip, the build backend and the sources; none of it is in the image.
+# The builder has pip, the build backend, a C compiler and the sources; none of it is in the image.
 FROM python:3.13-slim-bookworm AS builder
 WORKDIR /build
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/*
 
 # The locks first: as long as they don't change, neither does this layer, and a change of ours rebuilds in seconds.
 # --without-pip: what is served needs no installer. pip installs into it from outside.

@@ -18,7 +18,7 @@ IMAGE ?= callgate
 
 ENVIRONMENT := requirements/environment.sh
 # Anything that changes what an environment holds makes it anew.
-SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt
+SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt client/python/build_compiled.py client/python/callgate/values/_compiled.c
 PROTOS := $(wildcard protos/callgate/v1/*.proto)
 PYTHON_TREES := client/python server tests loadtest examples requirements
 
@@ -158,4 +158,5 @@ image: ## Build the container image, and prove that it serves (IMAGE=callgate)
 .PHONY: clean
 clean: ## Delete what make made: environments, caches, results
 	rm -rf .venv .venv-3.11 .venv-loadtest .venv-fuzz .venv-peers .venv-peers-ray .build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis loadtest/results
+	rm -f client/python/callgate/values/_compiled.*.so
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

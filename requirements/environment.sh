@@ -8,7 +8,7 @@
 #     LOCK               a lock's name without .txt, e.g. server dev
 #
 # Pythons are looked for on PATH and under pyenv, also where pyenv is not on PATH. An interpreter for which some locked
-# package has no wheel is passed over: nothing is compiled here. PYTHON=/path/to/python3 in the environment settles it.
+# package has no wheel is passed over: of packages, nothing is compiled here (callgate's own C file is). PYTHON=/path/to/python3 in the environment settles it.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -21,6 +21,7 @@ if docker info >/dev/null 2>&1; then
   build() { docker build --quiet --tag "$name" . ; }
   # On the host's network, as with buildah: the checks below speak to 127.0.0.1.
   run() { exec docker run --rm --init=false --network host "$name" "$@"; }
+  python() { docker run --rm --entrypoint python "$name" "$@"; }
   inspect() { docker image inspect "$name" --format "$1"; }
 else
   tools=$top/../shared/tools
@@ -31,6 +32,7 @@ else
   build() { "$tools/container-build" --format docker -t "$name" . ; }
   # container-run takes the whole command, so the ENTRYPOINT is said here.
   run() { exec "$tools/container-run" "$name" callgate "$@"; }
+  python() { "$tools/container-run" "$name" python "$@"; }
   inspect() { buildah inspect --type image --format "${1//.Config./.Docker.Config.}" "$name"; }
 fi
 
@@ -40,6 +42,9 @@ ok "built from $base"
 [[ $(inspect '{{.Config.User}}') == 10001:10001 ]] || fail "its user is '$(inspect '{{.Config.User}}')'"
 [[ $(inspect '{{.Config.Healthcheck}}') == *callgate\ health* ]] || fail "it has no health check"
 ok "user and health check are set"
+
+python -c 'import callgate.values._compiled' >"$work/compiled" 2>&1 || fail "values/_compiled.c: $(cat "$work/compiled")"
+ok "what is in C is compiled"
 
 # What someone sees who just publishes the port: a refusal that says what to give, not a port that nobody answers.
 code=0

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["callgate"]):
     from callgate.buffers import Tensor
     from callgate.errors import ValueDecodeError
     from callgate.v1 import value_pb2 as pb
-    from callgate.values import decode, encode
+    from callgate.values import _compiled, decode, encode
 
 import numpy  # loaded now: the first tensor must not pay for it
 from google.protobuf.message import DecodeError
@@ -51,9 +51,12 @@ def check(data: bytes) -> None:
 
 
 def _decode(data: bytes) -> float:
+    found = _compiled.decode(data, 100, 10_000_000)  # also what protobuf's parser would refuse
     try:
         message = pb.Value.FromString(data)
     except DecodeError:
+        if found is not None:
+            raise RuntimeError("the compiled decoder takes what protobuf's parser refuses") from None
         return 0.0
     began = time.process_time()
     try:
@@ -62,6 +65,8 @@ def _decode(data: bytes) -> float:
         str(error)
         return time.process_time() - began
     spent = time.process_time() - began
+    if found is not None and repr(found[0]) != repr(value):
+        raise RuntimeError(f"the compiled decoder reads {found[0]!r}, and not {value!r}")
     encode(value)  # what Python could hold can be sent back
     _use(value)
     return spent

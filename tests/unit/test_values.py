@@ -18,6 +18,8 @@ from callgate import ValueDecodeError, ValueFormError
 from callgate.v1 import value_pb2 as pb
 from callgate.values import decode, encode
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def round_trip(value: Any) -> Any:
     return decode(pb.Value.FromString(encode(value).SerializeToString()))

@@ -12,6 +12,8 @@ from callgate import ValueDecodeError, ValueFormError, ValueTooLarge
 from callgate.v1 import value_pb2 as pb
 from callgate.values import Limits, decode, decode_arguments, encode
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @dataclass
 class Node:

@@ -19,6 +19,8 @@ from callgate import Record, ValueDecodeError, ValueFormError, records
 from callgate.convert import Mismatch
 from callgate.values import decode, encode
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 attrs = pytest.importorskip("attrs", reason="attrs is not installed")
 pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
 

@@ -21,6 +21,11 @@ from callgate.values import arrow, scalars, temporal, tensors
 from callgate.values.foreign import short_key
 from callgate.values.limits import DEFAULT_LIMITS, NESTING_STRIDE, Budget, Limits
 
+try:
+    from callgate.values import _compiled
+except ImportError:  # not compiled for this Python: see build_compiled.py
+    _compiled = None  # type: ignore[assignment]  # a module or none
+
 __all__ = ["decode", "decode_arguments"]
 
 
@@ -109,6 +114,12 @@ def _decode_one(value: pb.Value, budget: Budget, depth: int) -> Any:
 def _decode_kind(kind: str | None, value: pb.Value, budget: Budget, depth: int) -> Any:
     if kind is None:
         raise ValueDecodeError("a Value with no kind set (a newer client's kind, or an empty message)")
+    if depth == 0 and kind in _CONTAINERS and _compiled is not None:
+        # From the beginning once more: the bytes are made in a tenth of the time that the messages take to be read.
+        found = _compiled.decode(value.SerializeToString(), budget.depth, budget.elements)
+        if found is not None:  # else it is not plain throughout, or is to be refused
+            made, budget.elements = found
+            return made
     build = _BUILT.get(kind)
     if build is None:
         raise ValueDecodeError(f"values of kind {kind!r} are not taken here")
@@ -275,6 +286,9 @@ _PLAIN: Mapping[str | None, Callable[[pb.Value], Any]] = {
     "string_value": attrgetter("string_value"),
     "bytes_value": attrgetter("bytes_value"),
 }
+
+#: What `_compiled` is tried for; packed lists are protobuf's own.
+_CONTAINERS = frozenset({"list_value", "tuple_value", "map_value", "string_map"})
 
 #: Kinds that are built here.
 _BUILT: dict[str, Callable[[pb.Value, Budget, int], Any]] = {

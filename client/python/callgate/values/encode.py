@@ -24,6 +24,11 @@ from callgate.values.foreign import short_key
 from callgate.values.large import LARGE
 from callgate.values.limits import DEFAULT_LIMITS, NESTING_STRIDE, Budget, Limits
 
+try:
+    from callgate.values import _compiled
+except ImportError:  # not compiled for this Python: see build_compiled.py
+    _compiled = None  # type: ignore[assignment]  # a module or none
+
 __all__ = ["encode"]
 
 _Encoder = Callable[[Any, pb.Value, Budget, int], None]
@@ -55,13 +60,19 @@ def encode(
     """
     if target is None:
         target = pb.Value()
-    if type(value) is float:  # the commonest result by far, worth no budget
+    kind = type(value)
+    if kind is float:  # the commonest result by far, worth no budget
         target.double_value = value
         return target
+    if kind in _CONTAINERS and _compiled is not None:
+        data = _compiled.encode(value, limits.depth, limits.elements, limits.bytes)
+        if data is not None:  # else it is not plain throughout, or is to be refused
+            target.MergeFromString(data)
+            return target
     budget = Budget(limits, ValueFormError)
     budget.hole = hole
     try:
-        (_ENCODERS.get(type(value)) or _encode_other)(value, target, budget, 0)
+        (_ENCODERS.get(kind) or _encode_other)(value, target, budget, 0)
     except ValueFormError as error:
         cycle = foreign.find_cycle(value, limits.depth) if budget.exhausted else None
         if cycle is not None:
@@ -343,6 +354,9 @@ _found: dict[type, _Encoder] = {}
 _MOST_FOUND = 1000
 
 _STR_ONLY = frozenset({str})
+
+#: What `_compiled` is tried for: below, it would only cost a look.
+_CONTAINERS = frozenset({list, tuple, dict})
 
 _ENCODERS: dict[type, _Encoder] = {
     type(None): _encode_none,
