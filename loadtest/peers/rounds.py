@@ -35,7 +35,8 @@ class Extent:
 
     Attributes:
         rounds: repetitions of everything.
-        window: seconds of each measurement; twice as many for one caller, whose latencies are what is asked for.
+        window: seconds of each measurement; twice as many for one caller, whose latencies are what is asked for, and
+            five times as many for slow calls.
         functions: which.
         levels: numbers of callers.
         executor_levels: likewise for Callgate's executors among themselves, which need fewer to be told apart.
@@ -58,12 +59,17 @@ class Extent:
             yield from _cells(functions, levels)
 
     def order(self, function: str, callers: int) -> dict[str, Any]:
-        """How a cell is measured: by a window, twice as long for one caller, or by a wave."""
+        """How a cell is measured: by a window, longer for one caller and for slow calls, or by a wave."""
         for name, least, seconds in _WAVES:
             if function == name and callers >= least:
                 return {"seconds": seconds, "wave": True}
-        return {"seconds": self.window * (2 if callers == 1 else 1), "wave": False}
+        longer = 2 if callers == 1 else _SLOW.get(function, 1)
+        return {"seconds": self.window * longer, "wave": False}
 
+
+#: How many times as long a window is for calls of tens of milliseconds: in 0.2 s there are ten calls of 20 ms, or three
+#: to four whole rounds of calls that all take 50 ms, and one more or less would be a tenth or a fourth.
+_SLOW = {"burn": 5, "nap": 5}
 
 #: What is measured by waves (see driving), from how many callers on, and how many seconds that may take: 512 calls of
 #: 20 ms are 10 s on one core, 512 arrays of 1 MiB there and back 1 to 3 s.

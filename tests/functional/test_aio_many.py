@@ -15,6 +15,7 @@ import callgate._many
 import callgate.aio
 from callgate._submitting import LANES
 from tests.functional.test_client_streams import EXPOSED, M
+from tests.functional.test_client_submit import EXECUTORS
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _anew():
 
 @pytest.fixture
 def server(serve):
-    return serve(expose=EXPOSED)
+    return serve(expose=EXPOSED, executors=EXECUTORS)
 
 
 def with_gate(server, main, **options):
@@ -189,7 +190,7 @@ def test_results_as_they_finish_do_not_wait_for_a_slow_call(server):
 
 
 def test_batches_adapt_to_what_the_server_takes(serve):
-    server = serve(expose=EXPOSED, limits={"batch": 10})
+    server = serve(expose=EXPOSED, executors=EXECUTORS, limits={"batch": 10})
 
     async def main(gate):
         assert await listed(gate.map(M, "square", range(200), chunk=64)) == [n * n for n in range(200)]
@@ -284,7 +285,7 @@ def test_cancelled_before_it_is_sent_it_never_starts_and_after_that_its_batch_is
         held[0].cancel()
         await asyncio.to_thread(functions.hold_on.set)
         assert await other == 4
-        assert await asyncio.gather(*held[1:]) == [1, 2, 3]
+        assert await asyncio.gather(*held[1:]) == list(range(1, LANES))
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
@@ -320,7 +321,7 @@ def test_closing_the_gate_fails_what_waits_and_what_is_on_its_way(server):
 
 
 def test_a_lost_connection_fails_what_was_on_its_way(serve):
-    server = serve(expose=EXPOSED, shared=False)
+    server = serve(expose=EXPOSED, executors=EXECUTORS, shared=False)
 
     async def main(gate):
         future = gate.submit(M, "hold")

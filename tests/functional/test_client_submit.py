@@ -12,6 +12,9 @@ import callgate
 from callgate._submitting import LANES
 from tests.functional.test_client_streams import EXPOSED, M
 
+#: Room for a slow call on each of a client's lanes.
+EXECUTORS = {"threads": {"max_workers": 2 * LANES}}
+
 
 @pytest.fixture(autouse=True)
 def _anew():
@@ -22,7 +25,7 @@ def _anew():
 
 @pytest.fixture
 def server(serve):
-    return serve(expose=EXPOSED)
+    return serve(expose=EXPOSED, executors=EXECUTORS)
 
 
 @pytest.fixture
@@ -179,7 +182,7 @@ def test_closing_the_gate_fails_what_waits_and_what_is_on_its_way(server):
 
 
 def test_a_lost_connection_fails_exactly_what_was_on_its_way(serve):
-    server = serve(expose=EXPOSED, shared=False)
+    server = serve(expose=EXPOSED, executors=EXECUTORS, shared=False)
     with callgate.connect(server.address) as gate:
         done = gate.submit(M, "square", 3)
         assert done.result(20) == 9
@@ -194,7 +197,7 @@ def test_a_lost_connection_fails_exactly_what_was_on_its_way(serve):
 
 
 def test_smaller_batches_where_the_server_takes_no_more(serve):
-    server = serve(expose=EXPOSED, limits={"batch": 5})
+    server = serve(expose=EXPOSED, executors=EXECUTORS, limits={"batch": 5})
     with callgate.connect(server.address) as gate:
         occupy_lanes(gate)
         futures = [gate.submit(M, "square", number) for number in range(42)]

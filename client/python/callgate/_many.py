@@ -197,8 +197,8 @@ class ManyCalls:
         """Call a function, and get its result later: calls that are submitted close together share a message.
 
         A call goes at once where fewer than 2 batches of this Gate's submitted calls are on their way. Else it goes
-        with the first of them that is done, or after 5 ms in a third or a fourth. So at most 4 slow batches hold up
-        calls submitted later; `map`, `call` and `stream` go by themselves. Calls are sent at most once, whatever
+        with the first of them that is done, or after 5 ms in a third, and so on. So 16 slow batches, no fewer, hold
+        up calls submitted later; `map`, `call` and `stream` go by themselves. Calls are sent at most once, whatever
         happens.
 
         Args:
