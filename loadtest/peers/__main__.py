@@ -100,7 +100,9 @@ def _measure(options: argparse.Namespace, chosen: list[Target], output: Path) ->
     transports = [transport for transport in TRANSPORTS if transport not in refused]
     cores = cores_of_this_machine()
     parts = options.parts or ["peers", "scale"]
-    command = " ".join(["make peers", *([f"ARGS='{' '.join(sys.argv[1:])}'"] if sys.argv[1:] else [])])
+    given = [one for one in sys.argv[1:] if one != "growth"]
+    make = "make growth" if parts == ["growth"] else "make peers"
+    command = " ".join([make, *([f"ARGS='{' '.join(given)}'"] if given else [])])
     rounds, window = (1, 0.2) if options.quick else (options.rounds, options.window)
     with tempfile.TemporaryDirectory(prefix="peers-") as name:
         folder = Path(name)
@@ -134,7 +136,7 @@ def _measure(options: argparse.Namespace, chosen: list[Target], output: Path) ->
             record("scale", {**circumstances(command), "transports": scaled}, output)
         if "growth" in parts:
             grown = grow(transports, rounds, 2 * window, cores, folder, say)
-            record("growth", {**circumstances(command.replace("peers", "growth", 1)), "transports": grown}, output)
+            record("growth", {**circumstances(command), "transports": grown}, output)
     say("done")
 
 

@@ -3,11 +3,15 @@
 Two figures: throughput beside the ideal, which is two processes that run the same function with no server at all, on
 the same cores in the same run; and how long a worker idled while a call waited, as a part of the workers' time. Clocks
 compare because CLOCK_MONOTONIC is the system's, the same in every process.
+
+Throughput is h2load's, which takes next to nothing of the cores that the workers need. With a Python client, whose
+calls tell who ran them and when, it is measured again: there the client's part is lost to the workers.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 import subprocess
 import sys
@@ -19,8 +23,9 @@ from typing import Any
 
 import callgate
 from loadtest.peers.cases import BURN_ROUNDS
-from loadtest.peers.served import serve
-from loadtest.server import ROOT
+from loadtest.peers.flood import flood
+from loadtest.peers.served import message, serve
+from loadtest.server import ROOT, ServerProcess
 
 __all__ = ["idle_while_waiting", "scale"]
 
@@ -72,28 +77,30 @@ def scale(
         say: is told how it goes.
 
     Returns:
-        By transport: rates, the ideal's rates, their ratios, the part of the workers' time that was idle while a call
-        waited, the longest such time in seconds, and the part of the calls that each worker ran.
+        By transport: rates, the ideal's rates, their ratios (with h2load, and with a Python client), the part of the
+        workers' time that was idle while a call waited, the longest such time in seconds, and the part of the calls
+        that the busier worker ran.
     """
     results: dict[str, Any] = {}
     for transport in transports:
         say(f"scale, {transport}: {_WORKERS} workers, {_CALLERS} callers")
         settings = _SETTINGS.format(transport=transport, folder=Path(__file__).parent)
         rows: dict[str, list[float]] = {
-            name: [] for name in ("rate", "ideal", "ratio", "idle_part", "longest_idle", "busiest_part")
+            name: [] for name in ("rate", "ideal", "ratio", "python_ratio", "idle_part", "longest_idle", "busiest_part")
         }
         with serve(settings, folder, f"scale-{transport}", None) as server, callgate.connect(server.address) as gate:
             _calls(gate, 0.2)
             for _ in range(repeats):
                 ideal = _ideal(seconds)
-                stamps, rate = _calls(gate, seconds)
+                rate = _flood(server, round(ideal * seconds))
+                stamps, python_rate = _calls(gate, seconds)
                 idle, longest = idle_while_waiting(stamps)
                 workers = [worker for _, worker, *_ in stamps]
                 busiest = max(workers.count(worker) for worker in set(workers)) / len(workers)
                 took = max(stamp[4] for stamp in stamps) - min(stamp[0] for stamp in stamps)
                 for name, value in zip(
                     rows,
-                    (rate, ideal, rate / ideal, idle / (_WORKERS * took), longest, busiest),
+                    (rate, ideal, rate / ideal, python_rate / ideal, idle / (_WORKERS * took), longest, busiest),
                     strict=True,
                 ):
                     rows[name].append(value)
@@ -127,6 +134,13 @@ def _ideal(seconds: float) -> float:
         for process in alone:
             process.kill()
             process.wait()
+
+
+def _flood(server: ServerProcess, requests: int) -> float:
+    """Calls a second with h2load."""
+    call = message("scale_functions", "burn_stamped", BURN_ROUNDS, [0.0, 0.0, 0.0])
+    cores = os.sched_getaffinity(0)
+    return flood(server.address, call, callers=_CALLERS, requests=requests, server=server.process.pid, cores=cores).rate
 
 
 def _calls(gate: callgate.Gate, seconds: float) -> tuple[list[Stamp], float]:

@@ -214,22 +214,23 @@ def _scale(scale: dict[str, Any]) -> str:
     rows = [
         (
             name,
-            _spread(rows["ratio"], ""), _of(rows["rate"]), _of(rows["ideal"]),
+            _spread(rows["ratio"], ""), _of(rows["rate"]), _of(rows["ideal"]), _spread(rows["python_ratio"], ""),
             f"{100 * statistics.median(rows['idle_part']):.2f} %", f"{1e3 * max(rows['longest_idle']):.2f} ms",
             f"{100 * statistics.median(rows['busiest_part']):.1f} %",
         )
         for name, rows in scale["transports"].items()
     ]  # fmt: skip
     head = (
-        "transport", "throughput / ideal", "calls/s", "ideal", "workers' time idle while a call waits",
-        "longest at a time", "calls on the busier worker",
+        "transport", "throughput / ideal", "calls/s", "ideal", "with a Python client",
+        "workers' time idle while a call waits", "longest at a time", "calls on the busier worker",
     )  # fmt: skip
     return (
         "## Two workers, calls of 20 ms CPU\n\n"
         "`processes` with two workers, 8 callers, all of the machine's cores for everybody. The ideal is two "
-        "processes that run the function with no server beside them. Idle is from the end of a "
-        "worker's call to the beginning of its next one, while a call "
-        f"had been sent and not begun: the handover is in it.\n\n{_table(head, rows)}\n\n{_circumstances(scale)}"
+        "processes that run the function with no server beside them. Load by h2load; a Python client takes a part of "
+        "the two cores for itself. It tells the rest: idle is from the end of a worker's call to the beginning of its "
+        "next one, while a call had been sent and not begun: the handover is in it.\n\n"
+        f"{_table(head, rows)}\n\n{_circumstances(scale)}"
     )
 
 

@@ -33,6 +33,12 @@ __all__ = ["Batch"]
 _PACK_SECONDS = 0.005
 _PACK_BYTES = 256 << 10
 
+#: A lane begins with so many runners at most; if no answer comes for _HIRE_SECONDS, as many more are started as there
+#: are, while calls are left. Quick calls need few threads, calls that wait need one each. Arbitrary: the threads of a
+#: large batch of quick calls cost more than the calls; a wait of that long is longer than a quick call.
+_FIRST_RUNNERS = 64
+_HIRE_SECONDS = 0.005
+
 #: How a call ended, or calls from an index on.
 Result: TypeAlias = "tuple[int, Outcome]"
 
@@ -178,7 +184,7 @@ class Batch:
 
     def _side_by_side(self, lanes: list[Lane]) -> Iterator[Result | None]:
         results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
-        awaited = sum(lane.runners for lane in lanes)
+        running = dict.fromkeys(lanes, 0)
 
         def run(lane: Lane) -> None:
             try:
@@ -187,13 +193,24 @@ class Batch:
             finally:
                 results.put(None)
 
-        for lane in lanes:
-            for _ in range(lane.runners):
+        def hire(lane: Lane, count: int) -> None:
+            running[lane] += count
+            for _ in range(count):
                 self._pool.submit(run, lane)
-        while awaited:
-            result = results.get()
+
+        for lane in lanes:
+            hire(lane, min(lane.runners, _FIRST_RUNNERS))
+        ended = 0
+        while ended < sum(running.values()):
+            understaffed = [lane for lane in lanes if running[lane] < lane.runners and lane.waiting]
+            try:
+                result = results.get(timeout=_HIRE_SECONDS if understaffed else None)
+            except queue.Empty:
+                for lane in understaffed:
+                    hire(lane, min(lane.runners - running[lane], running[lane]))
+                continue
             if result is None:
-                awaited -= 1
+                ended += 1
             else:
                 yield result
             if results.empty():

@@ -45,6 +45,11 @@ class Lane:
         """How many runners are worth having."""
         return min(self._concurrency, self._calls)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are calls that nobody has taken, as far as one can tell without the lock."""
+        return bool(self._parts)
+
     def take(self) -> Part | None:
         """What to do next: a call, which nobody else gets, or mapped calls, to claim some of. None if all are taken."""
         with self._lock:

@@ -139,16 +139,13 @@ def _prepare(start: Mapping[str, Any]) -> WorkerCalls:
     """
     limits = start["limits"]
     _set_limits(limits)
-    if limits["memory"] is None and limits["max_rss"] is None:  # else what is kept would count
-        from callgate_server.memory import keep_freed_memory
-
-        keep_freed_memory()
     sys.path[:] = start["sys_path"] or sys.path
     sys.path[:0] = [folder for folder in start["import_path"] if folder not in sys.path]
     try:
         try:
             from google.protobuf.internal import api_implementation
 
+            from callgate.memory import keep_freed_memory
             from callgate.values import Limits
             from callgate_server.executors.worker_calls import WorkerCalls
             from callgate_server.invocation import Invoker
@@ -161,6 +158,8 @@ def _prepare(start: Mapping[str, Any]) -> WorkerCalls:
                 how = f"cannot import Callgate's own modules ({type(error).__name__}: {error})"
                 raise CannotStart("died", how=how) from None
             raise CannotStart("environment", how=f"{type(error).__name__}: {error}") from None
+        if limits["memory"] is None and limits["max_rss"] is None:  # else what is kept would count
+            keep_freed_memory()
         wanted = os.environ.get("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION")
         if start["other"] and api_implementation.Type() != "upb" and not wanted:
             # It would work, twenty times slower, and nobody would know why.

@@ -12,7 +12,7 @@ import pytest
 #: were faulted in the second time.
 PROGRAM = """\
 import resource, sys, threading
-from callgate_server.memory import keep_freed_memory
+from callgate.memory import keep_freed_memory
 
 kept = keep_freed_memory() if sys.argv[1] == "keep" else None
 

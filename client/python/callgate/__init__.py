@@ -44,6 +44,7 @@ from callgate.records import Record, register
 if TYPE_CHECKING:
     from callgate import aio
     from callgate.client import FunctionInfo, Gate, connect
+    from callgate.memory import keep_freed_memory
 
 __all__ = [
     "ArrowStream",
@@ -76,10 +77,17 @@ __all__ = [
     "batched",
     "connect",
     "current_call",
+    "keep_freed_memory",
     "register",
 ]
 
-_LAZY = {"connect": "client", "Gate": "client", "FunctionInfo": "client", "aio": "aio"}
+_LAZY = {
+    "connect": "client",
+    "Gate": "client",
+    "FunctionInfo": "client",
+    "aio": "aio",
+    "keep_freed_memory": "memory",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -130,6 +130,9 @@ class _Tasks:
 
 
 def _connect(address: str, mode: str) -> Client:
+    import callgate
+
+    callgate.keep_freed_memory()
     return _Tasks(address) if mode == "aio" else _Threads(address, mode)
 
 
@@ -143,7 +146,8 @@ SYSTEM = System(
         "(limits.calls, queue, the client's in_flight), one worker for the one core, and 512 threads where threads are "
         "what runs functions. Where no executor is named: serial for sqrt and record, threads for scaled, processes "
         "for burn, coroutines for nap, as docs/executors.md advises. "
-        "Clients: one Gate for all callers; `call` from threads, `submit` from threads, `submit` from asyncio's tasks."
+        "Clients: one Gate for all callers; `call` from threads, `submit` from threads, `submit` from asyncio's tasks; "
+        "`keep_freed_memory()` as docs/python-client.md advises for large values."
     ),
     connect=_connect,
     command=command,

@@ -12,11 +12,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from callgate import __version__
+from callgate.memory import keep_freed_memory
 from callgate_server.cli.exit_codes import ExitCode
 from callgate_server.cli.targets import read_targets
 from callgate_server.loading import ModuleFailed
 from callgate_server.logs import configure_logs
-from callgate_server.memory import keep_freed_memory
 from callgate_server.policy import PolicyError
 from callgate_server.settings import Expose, Settings, SettingsError, load_settings
 

@@ -51,7 +51,7 @@ class CoroutinesExecutor(InProcessExecutor):
     @property
     def concurrency(self) -> int:
         """A task costs nothing, but in a batch each call holds a thread while it waits: arbitrary, and many."""
-        return min(64, self._turn.places)
+        return min(512, self._turn.places)
 
     def start(self, functions: Sequence[Exposed]) -> None:
         """Start the loop's thread."""

@@ -25,7 +25,10 @@ KEPT_BYTES = 256 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Have this process keep memory that is freed, for the next large message; to be called before threads are started.
+    """Have this process keep memory that is freed, for the next large message.
+
+    For programs that send or receive large values often; `callgate serve` and its workers do it by themselves. It is to
+    be called early: threads that have memory of their own keep their ways.
 
     Returns:
         Whether it does: not without glibc, and not where the environment has settings for malloc, which then hold.
