@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values import encode
+from callgate.values.framing import framed
 from callgate_server.call import Caller
 from callgate_server.dispatch import Dispatcher
 from callgate_server.lane import Lane
@@ -30,7 +31,7 @@ __all__ = ["Batch"]
 
 #: A message is sent when it is older than this, or larger than _PACK_BYTES, or when nothing more is ready. Arbitrary:
 #: long beside what a message costs, short beside what a caller would notice.
-_PACK_SECONDS = 0.005
+_PACK_SECONDS = 0.001
 _PACK_BYTES = 256 << 10
 
 #: A lane begins with so many runners at most; if no answer comes for _HIRE_SECONDS, as many more are started as there
@@ -38,6 +39,9 @@ _PACK_BYTES = 256 << 10
 #: large batch of quick calls cost more than the calls; a wait of that long is longer than a quick call.
 _FIRST_RUNNERS = 64
 _HIRE_SECONDS = 0.005
+
+_RESULTS = pb.BatchCallFunctionsResponse.RESULTS_FIELD_NUMBER
+_RESPONSE = pb.BatchResult.RESPONSE_FIELD_NUMBER
 
 #: How a call ended, or calls from an index on.
 Result: TypeAlias = "tuple[int, Outcome]"
@@ -232,28 +236,33 @@ class Batch:
             self.members.discard(member)
 
     def _packed(self, results: Iterator[Result | None]) -> Iterator[bytes]:
-        message = pb.BatchCallFunctionsResponse()
+        parts: list[bytes] = []  # a message's fields, one after another
         size, since = 0, time.monotonic()
         for result in results:
             for index, outcome in () if result is None else _fitting(*result, self._max_bytes - 1024):
                 length = _weight(outcome)
                 if size and size + length > self._max_bytes - 1024:
-                    yield message.SerializeToString()
-                    message, size, since = pb.BatchCallFunctionsResponse(), 0, time.monotonic()
-                if isinstance(outcome, list):
-                    encode(outcome, message.runs.add(first=index).values)
-                else:
-                    packed = message.results.add(index=index)
-                    if isinstance(outcome, bytes):
-                        packed.response.ParseFromString(outcome)
-                    else:
-                        packed.error.CopyFrom(outcome)
+                    yield b"".join(parts)
+                    parts, size, since = [], 0, time.monotonic()
+                parts.append(_written(index, outcome))
                 size += length + 16
             if size and (result is None or size > _PACK_BYTES or time.monotonic() - since > _PACK_SECONDS):
-                yield message.SerializeToString()
-                message, size, since = pb.BatchCallFunctionsResponse(), 0, time.monotonic()
+                yield b"".join(parts)
+                parts, size, since = [], 0, time.monotonic()
         if size:
-            yield message.SerializeToString()
+            yield b"".join(parts)
+
+
+def _written(index: int, outcome: Outcome) -> bytes:
+    """An outcome as a field of BatchCallFunctionsResponse; a result is serialized already, and stays as it is."""
+    if isinstance(outcome, list):
+        message = pb.BatchCallFunctionsResponse()
+        encode(outcome, message.runs.add(first=index).values)
+        return message.SerializeToString()
+    if isinstance(outcome, bytes):
+        place = pb.BatchResult(index=index).SerializeToString()
+        return framed(_RESULTS, place + framed(_RESPONSE, outcome))
+    return framed(_RESULTS, pb.BatchResult(index=index, error=outcome).SerializeToString())
 
 
 def _weight(outcome: Outcome) -> int:

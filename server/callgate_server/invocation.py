@@ -23,7 +23,8 @@ from callgate.errors import ValueDecodeError, ValueFormError, ValueTooLarge
 from callgate.failures import CallFailed, exception_status, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionResponse
 from callgate.v1.value_pb2 import Value
-from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode
+from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode, plain_bytes
+from callgate.values.framing import framed
 from callgate.values.large import written
 from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
 from callgate_server.interrupt import CallInterrupted
@@ -178,6 +179,9 @@ class Invoker:
         """
         response = CallFunctionResponse()
         try:
+            data = plain_bytes(result, self.limits)
+            if data is not None:
+                return framed(CallFunctionResponse.VALUE_FIELD_NUMBER, data)
             hole: list[memoryview] = []
             encode(result, response.value, "result", self.limits, hole)
             if hole:

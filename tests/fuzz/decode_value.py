@@ -51,7 +51,7 @@ def check(data: bytes) -> None:
 
 
 def _decode(data: bytes) -> float:
-    found = _compiled.decode(data, 100, 10_000_000)  # also what protobuf's parser would refuse
+    found = _compiled.decode(data, 0, 100, 10_000_000)  # also what protobuf's parser would refuse
     try:
         message = pb.Value.FromString(data)
     except DecodeError:

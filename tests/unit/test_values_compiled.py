@@ -79,7 +79,7 @@ def python_decode(message, limits=EVERYTHING):
 def test_plain_values_are_written_and_read_alike(value):
     data = _compiled.encode(value, *EVERYTHING)
     assert data == python_encode(value)
-    made, _ = _compiled.decode(data, *EVERYTHING[:2])
+    made, _ = _compiled.decode(data, 0, *EVERYTHING[:2])
     assert repr(made) == repr(value)
 
 
@@ -113,7 +113,7 @@ def test_the_limits_are_the_same(value, depth, elements, size):
     refused = python_encode(value, limits) is None
     assert (_compiled.encode(value, *limits) is None) == refused
     data = python_encode(value)
-    assert (_compiled.decode(data, depth, elements) is None) == (
+    assert (_compiled.decode(data, 0, depth, elements) is None) == (
         python_decode(pb.Value.FromString(data), limits) is None
     )
 
@@ -133,7 +133,7 @@ def test_deep_values_are_left_to_python():
     for _ in range(30_000):
         data = b"\x0a" + _varint(len(data)) + data
         data = b"\x42" + _varint(len(data)) + data
-    assert _compiled.decode(data, 100_000, 10_000_000) is None
+    assert _compiled.decode(data, 0, 100_000, 10_000_000) is None
 
 
 def _varint(number: int) -> bytes:
@@ -159,7 +159,7 @@ def test_changed_bytes_are_read_alike_or_left_to_python(value, data):
             del changed[at]
         else:
             del changed[at:]
-    found = _compiled.decode(bytes(changed), *EVERYTHING[:2])
+    found = _compiled.decode(bytes(changed), 0, *EVERYTHING[:2])
     if found is not None:
         assert repr(found[0]) == python_decode(pb.Value.FromString(bytes(changed)))
 
@@ -191,7 +191,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE)
 def test_what_python_refuses_is_left_to_it(message):
-    assert _compiled.decode(message.SerializeToString(), *EVERYTHING[:2]) is None
+    assert _compiled.decode(message.SerializeToString(), 0, *EVERYTHING[:2]) is None
     with pytest.raises(ValueDecodeError):
         decode(message)
 
@@ -200,15 +200,21 @@ def test_many_keys_of_one_hash_are_left_to_python_which_refuses_them():
     prime = (1 << 61) - 1
     keys = [pb.MapEntry(key=value_of(int_value=k % 4 * prime), value=value_of(int_value=k)) for k in range(1001)]
     message = value_of(map_value=pb.MapValue(entries=keys))
-    assert _compiled.decode(message.SerializeToString(), *EVERYTHING[:2]) is None
+    assert _compiled.decode(message.SerializeToString(), 0, *EVERYTHING[:2]) is None
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), (b"", 1), ("x", 1, 1), (bytearray(), 1, 1), (b"", "x", 1), (b"", 1 << 80, 1)]
+    "arguments", [(), (b"", 1), ("x", 0, 1, 1), (bytearray(), 0, 1, 1), (b"", 0, "x", 1), (b"", 0, 1 << 80, 1)]
 )
 def test_wrong_arguments_of_decode_are_errors(arguments):
     with pytest.raises((TypeError, OverflowError)):
         _compiled.decode(*arguments)
+
+
+@pytest.mark.parametrize("start", [-1, 3, 1 << 40])
+def test_a_place_outside_is_an_error(start):
+    with pytest.raises(ValueError, match="outside"):
+        _compiled.decode(b"\x08\x00", start, 1, 1)
 
 
 @pytest.mark.parametrize("arguments", [(), ([], 1, 1), ([], 1, 1, 1, 1), ([], "x", 1, 1), ([], 1, 1 << 80, 1)])
@@ -225,9 +231,9 @@ def test_nothing_is_left_behind():
         for _ in range(times):
             _compiled.encode(value, *EVERYTHING)
             _compiled.encode([value, object()], *EVERYTHING)
-            _compiled.decode(data, *EVERYTHING[:2])
-            _compiled.decode(data[:-1], *EVERYTHING[:2])
-            _compiled.decode(data, 100, 200)
+            _compiled.decode(data, 0, *EVERYTHING[:2])
+            _compiled.decode(data[:-1], 0, *EVERYTHING[:2])
+            _compiled.decode(data, 0, 100, 200)
 
     work(100)
     before = sys.getallocatedblocks()

@@ -15,7 +15,7 @@ from callgate._wire import response_of
 from callgate.errors import CallgateError, Exhausted, ServerFault, ValueDecodeError
 from callgate.failures import error_from_status
 from callgate.v1 import function_service_pb2 as pb
-from callgate.values import decode, encode
+from callgate.values import decode, encode, framing
 
 __all__ = [
     "UNANSWERED",
@@ -41,12 +41,10 @@ UNANSWERED: Any = object()
 #: small enough that a few batches weigh nothing in memory. A single call may be larger, up to the message limit.
 _ENOUGH_BYTES = 1 << 20
 
-# Field 1, length-delimited: `calls` of BatchCallFunctionsRequest.
-_CALLS_TAG = b"\x0a"
+_CALLS = pb.BatchCallFunctionsRequest.CALLS_FIELD_NUMBER
 _INT_64 = 1 << 63
 #: Strings from here on go by themselves; arbitrary.
 _LONG = 1 << 14
-_SHORT = tuple(_CALLS_TAG + bytes((length,)) for length in range(128))
 
 
 class Failed:
@@ -60,15 +58,7 @@ class Failed:
 
 def framed(call: bytes) -> bytes:
     """A serialized CallFunctionRequest as it stands in a batch."""
-    length = len(call)
-    if length < 128:
-        return _SHORT[length] + call
-    varint = bytearray(_CALLS_TAG)
-    while length > 127:
-        varint.append(length & 127 | 128)
-        length >>= 7
-    varint.append(length)
-    return bytes(varint) + call
+    return framing.framed(_CALLS, call)
 
 
 def weight_of(item: Any) -> int:

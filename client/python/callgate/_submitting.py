@@ -56,8 +56,8 @@ LANES = 16
 #: were spread over smaller batches, and took 20 % longer (measured).
 EAGER_LANES = 2
 
-#: How long calls wait for a batch on its way to end before they go in a third, or a further one: long beside a batch of quick
-#: calls (1 to 3 ms), short beside a slow call.
+#: How long calls wait for a batch on its way to end before they go in a third, or a further one: long beside a batch
+#: of quick calls (1 to 3 ms), short beside a slow call.
 PATIENCE_SECONDS = 0.005
 
 #: The most calls of one: as `map`'s.

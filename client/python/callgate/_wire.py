@@ -17,7 +17,7 @@ from callgate.errors import STATUS_CODES, CallgateError, Cancelled, DeadlineExce
 from callgate.failures import error_from_status, gate_status
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.value_pb2 import Value
-from callgate.values import DEFAULT_LIMITS, decode, encode
+from callgate.values import DEFAULT_LIMITS, decode, decode_plain, encode, framing, plain_bytes
 from callgate.values.large import LARGE, large_result, written
 
 __all__ = [
@@ -49,6 +49,10 @@ HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 
 #: Bytes that a client must take for a stream's items to come together, in messages of 64 KiB and a little.
 TOGETHER = 128 << 10
+
+_MODULE, _FUNCTION = pb.CallFunctionRequest.MODULE_FIELD_NUMBER, pb.CallFunctionRequest.FUNCTION_FIELD_NUMBER
+_ARGS = pb.CallFunctionRequest.ARGS_FIELD_NUMBER
+_VALUE = pb.CallFunctionResponse.VALUE_FIELD_NUMBER
 
 #: AdminService's one method.
 RELOAD = "/callgate.v1.AdminService/ReloadFunctions"
@@ -93,6 +97,10 @@ def call_request(
         raise TypeError(
             "arguments are a sequence, keyword arguments a mapping: call_with(module, function, [1], {'b': 2})"
         )
+    if not kwargs and not takes_more and (plain := _plain_request(module, function, args)) is not None:
+        if len(plain) > max_message:
+            raise too_large(len(plain), max_message)
+        return plain
     try:
         request = pb.CallFunctionRequest(module=module, function=function)
     except UnicodeEncodeError:
@@ -121,7 +129,7 @@ def call_request(
     if large:
         values = [(value, large.get(index)) for index, value in enumerate(request.args)]
         rest = pb.CallFunctionRequest(module=module, function=function, kwargs=request.kwargs, takes_more=takes_more)
-        data = written(rest.SerializeToString(), pb.CallFunctionRequest.ARGS_FIELD_NUMBER, values)
+        data = written(rest.SerializeToString(), _ARGS, values)
     else:
         data = request.SerializeToString()
     if len(data) > max_message:
@@ -138,6 +146,24 @@ def too_large(size: int, limit: int) -> CallgateError:
             {"size": str(size), "limit": str(limit), "unit": "bytes"},
         )
     )
+
+
+def _plain_request(module: str, function: str, args: Sequence[Any]) -> bytes | None:
+    """A serialized CallFunctionRequest, if all its arguments are plain; None if it is to be written as a message."""
+    if type(module) is not str or type(function) is not str or not module or not function:
+        return None
+    if type(args) not in (tuple, list):
+        return None
+    try:
+        parts = [framing.framed(_MODULE, module.encode()), framing.framed(_FUNCTION, function.encode())]
+    except UnicodeEncodeError:
+        return None
+    for value in args:
+        data = plain_bytes(value)
+        if data is None:
+            return None
+        parts += (framing.head(_ARGS, len(data)), data)
+    return b"".join(parts)
 
 
 def response_of(kind: type[Any], data: bytes | None) -> Any:
@@ -157,10 +183,15 @@ def response_of(kind: type[Any], data: bytes | None) -> Any:
 
 def decode_response(data: bytes) -> Any:
     """The value in a serialized CallFunctionResponse. The bytes are the value's from then on, if it is an array."""
-    if data and len(data) >= LARGE:
-        value = large_result(data)
-        if value is not None:
-            return decode(value)
+    if data:
+        if len(data) >= LARGE:
+            value = large_result(data)
+            if value is not None:
+                return decode(value)
+        start = framing.only_field(data, _VALUE)
+        found = decode_plain(data, start) if start else None
+        if found is not None:
+            return found[0]
     return decode(response_of(pb.CallFunctionResponse, data).value)
 
 

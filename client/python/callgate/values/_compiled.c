@@ -562,23 +562,27 @@ static PyObject *get_value(Span from, Py_ssize_t depth, Budget *budget)
 }
 
 PyDoc_STRVAR(decode_doc,
-"decode(data, depth, elements, /)\n--\n\n"
+"decode(data, start, depth, elements, /)\n--\n\n"
 "Decode a serialized Value, if it is plain.\n\n"
 "Args:\n"
-"    data: the Value.\n"
+"    data: what ends with the Value.\n"
+"    start: where it begins.\n"
 "    depth, elements: the limits.\n\n"
 "Returns:\n"
 "    The value and how many elements are left; None if it is not plain, or beyond a limit.");
 
 static PyObject *compiled_decode(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 3 || !PyBytes_CheckExact(args[0]))
-        return PyErr_Format(PyExc_TypeError, "decode takes bytes and two limits");
-    Budget budget = {PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), 0};
+    if (count != 4 || !PyBytes_CheckExact(args[0]))
+        return PyErr_Format(PyExc_TypeError, "decode takes bytes, a place in them, and two limits");
+    Py_ssize_t start = PyLong_AsSsize_t(args[1]);
+    Budget budget = {PyLong_AsSsize_t(args[2]), PyLong_AsSsize_t(args[3]), 0};
     if (PyErr_Occurred())
         return NULL;
+    if (start < 0 || start > PyBytes_GET_SIZE(args[0]))
+        return PyErr_Format(PyExc_ValueError, "decode starts at %zd, which is outside", start);
     const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(args[0]);
-    PyObject *value = get_value((Span){data, data + PyBytes_GET_SIZE(args[0])}, 0, &budget);
+    PyObject *value = get_value((Span){data + start, data + PyBytes_GET_SIZE(args[0])}, 0, &budget);
     if (value != NULL)
         return Py_BuildValue("Nn", value, budget.elements);
     if (PyErr_Occurred()) {

@@ -29,7 +29,7 @@ try:
 except ImportError:  # not compiled for this Python: see build_compiled.py
     _compiled = None  # type: ignore[assignment]  # a module or none
 
-__all__ = ["encode"]
+__all__ = ["encode", "plain_bytes"]
 
 _Encoder = Callable[[Any, pb.Value, Budget, int], None]
 
@@ -64,9 +64,9 @@ def encode(
     if kind is float:  # the commonest result by far, worth no budget
         target.double_value = value
         return target
-    if kind in _CONTAINERS and _compiled is not None:
-        data = _compiled.encode(value, limits.depth, limits.elements, limits.bytes)
-        if data is not None:  # else it is not plain throughout, or is to be refused
+    if kind in _CONTAINERS:
+        data = plain_bytes(value, limits)
+        if data is not None:
             target.MergeFromString(data)
             return target
     budget = Budget(limits, ValueFormError)
@@ -81,6 +81,23 @@ def encode(
         error.path = path + error.path
         raise
     return target
+
+
+def plain_bytes(value: Any, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
+    """A serialized Value, of what is plain: numbers, text, None, and lists, tuples and dicts of these and `bytes`.
+
+    Args:
+        value: what to encode.
+        limits: depth and element limits.
+
+    Returns:
+        The bytes; None if `encode` has to do it, or to refuse it.
+    """
+    if type(value) is bytes:  # may be large, see large.py
+        return None
+    if _compiled is None:  # type: ignore[redundant-expr,unused-ignore]  # where it is not compiled
+        return None
+    return _compiled.encode(value, limits.depth, limits.elements, limits.bytes)
 
 
 def _encode_none(value: None, target: pb.Value, budget: Budget, depth: int) -> None:

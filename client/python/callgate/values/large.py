@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError
 
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.value_pb2 import Tensor, Value
+from callgate.values.framing import head
 
 __all__ = ["LARGE", "LargeCall", "Piece", "as_message", "call_of", "large_result", "written"]
 
@@ -250,26 +251,12 @@ def written(prefix: bytes, field: int, values: Sequence[tuple[Value, memoryview 
     for value, data in values:
         if data is None:
             inner = value.SerializeToString()
-            made: list[bytes | memoryview] = [_head(field, len(inner)), inner]
+            made: list[bytes | memoryview] = [head(field, len(inner)), inner]
         else:
             made = [_head_of_large(field, value, len(data), size), data]
         parts += made
         size += sum(map(len, made))
     return b"".join(parts)
-
-
-def _head(field: int, size: int, longer: bool = False) -> bytes:
-    """A field's tag and the length of its content; with one byte more than it needs, if it is to be longer."""
-    made = bytearray()
-    for number, more in ((field << 3 | 2, False), (size, longer)):
-        while number > 127:
-            made.append(number & 127 | 128)
-            number >>= 7
-        made.append(number)
-        if more:
-            made[-1] |= 128
-            made.append(0)
-    return bytes(made)
 
 
 def _head_of_large(field: int, value: Value, size: int, offset: int) -> bytes:
@@ -282,18 +269,18 @@ def _head_of_large(field: int, value: Value, size: int, offset: int) -> bytes:
         offset: where the field begins in the message.
     """
     if value.WhichOneof("kind") == "bytes_value":
-        data = _head(_BYTES, size)
-        return _head(field, len(data) + size) + data
-    head = b""
+        data = head(_BYTES, size)
+        return head(field, len(data) + size) + data
+    made = b""
     header = value.tensor_value.SerializeToString()
     for spare in range(_ALIGNMENT):
         # `scalar: false`, which is what it is without, takes 2 bytes; a length of 256 MiB or more can be no longer.
-        data = header + _NO_SCALAR * (spare // 2) + _head(_DATA, size, longer=bool(spare % 2) and size < 1 << 28)
-        tensor = _head(_TENSOR, len(data) + size) + data
-        head = _head(field, len(tensor) + size) + tensor
-        if (offset + len(head)) % _ALIGNMENT == 0:
+        data = header + _NO_SCALAR * (spare // 2) + head(_DATA, size, longer=bool(spare % 2) and size < 1 << 28)
+        tensor = head(_TENSOR, len(data) + size) + data
+        made = head(field, len(tensor) + size) + tensor
+        if (offset + len(made)) % _ALIGNMENT == 0:
             break
-    return head
+    return made
 
 
 _NO_SCALAR = bytes((Tensor.SCALAR_FIELD_NUMBER << 3, 0))
