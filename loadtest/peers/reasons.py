@@ -14,16 +14,16 @@ _REASONS: dict[str, dict[str, str]] = {
         "sqrt": "a plain socket a thread, a short header and msgpack in C: about 25 µs of CPU a call on each side, "
         "where an HTTP/2 request costs gRPC's Python client alone 100 µs and more; Callgate makes up for it by sharing "
         "batches, which takes many callers",
-        "record": "msgpack encodes and decodes a dict in C within microseconds; Callgate's Value keeps what msgpack "
-        "loses (tuples, sets, big integers, dates, types of keys), and is built and read by Python code",
+        "record": "a plain socket a thread and msgpack in C, and the whole message is made and read in one step; "
+        "Callgate's values are converted in C as well, inside of HTTP/2 requests and protobuf messages, which are made "
+        "and read around them; batches make up for it with many callers",
         "scaled": "no HTTP/2 frames and flow control around large bodies",
         "nap": "a call is a plain socket's message, so 512 are quickly sent; 512 threads wait on the server",
         "burn": "the function is all the work: what differs is below a percent",
     },
     "rpyc": {
         "sqrt": "a plain socket a thread, no HTTP/2",
-        "record": "the record travels as one text that json's C code makes and reads; Callgate's Value is built and "
-        "read by Python code, and keeps what JSON loses",
+        "record": "the record travels as one text that json's C code makes and reads, on a plain socket a thread",
         "*": "a plain socket a thread, no HTTP/2",
     },
     "zerorpc": {

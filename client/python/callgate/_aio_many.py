@@ -136,7 +136,8 @@ class ManyCalls:
     ) -> Future[Any]:
         """Call a function, and get its result later: calls that are submitted close together share a message.
 
-        What is submitted in one turn of the event loop goes together; further calls as `callgate.Gate.submit` says.
+        What is submitted in one turn of the event loop goes together, while fewer than 2 batches are on their way;
+        else as `callgate.Gate.submit` says.
 
         Args:
             module: as all of these, see `callgate.Gate.submit`.

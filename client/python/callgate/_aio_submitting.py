@@ -19,10 +19,13 @@ from callgate._batches import (
     no_answer,
     read_answers,
 )
-from callgate._submitting import EAGER_LANES, LANES, MOST_CALLS, PATIENCE_SECONDS, Metadata, Submitted, take_batch
+from callgate._submitting import LANES, MOST_CALLS, PATIENCE_SECONDS, Metadata, Submitted, take_batch
 from callgate._wire import closed, closed_unsent, no_lane, no_time
 
 __all__ = ["Submitter"]
+
+#: As `_submitting.EAGER_LANES`, which says why there are more here.
+_EAGER_LANES = 2
 
 
 class Submitter:
@@ -75,7 +78,7 @@ class Submitter:
         """Have a lane look at the queue: now, when one is done, or when the calls there have waited long enough."""
         if self._waking:
             return
-        if len(self._lanes) < EAGER_LANES:
+        if len(self._lanes) < _EAGER_LANES:
             self._waking = True
             self._start(self._lane(), self._lanes)
         elif self._patience is None and len(self._lanes) < LANES:

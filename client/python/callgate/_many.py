@@ -196,10 +196,9 @@ class ManyCalls:
     ) -> Future[Any]:
         """Call a function, and get its result later: calls that are submitted close together share a message.
 
-        A call goes at once where fewer than 2 batches of this Gate's submitted calls are on their way. Else it goes
-        with the first of them that is done, or after 5 ms in a third, and so on. So 16 slow batches, no fewer, hold
-        up calls submitted later; `map`, `call` and `stream` go by themselves. Calls are sent at most once, whatever
-        happens.
+        A call goes at once where no batch of this Gate's submitted calls is on its way. Else it goes when one is done,
+        or after 5 ms in a further one. So 16 slow batches, no fewer, hold up calls submitted later; `map`, `call` and
+        `stream` go by themselves. Calls are sent at most once, whatever happens.
 
         Args:
             module: its module, as exposed.
