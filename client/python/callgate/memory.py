@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import ctypes
 import os
+from functools import cache
 
-__all__ = ["KEPT_BYTES", "keep_freed_memory"]
+__all__ = ["KEPT_BYTES", "give_back", "keep_freed_memory"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
-#: The largest block that is not mapped by itself. Arbitrary, above 32 MiB and below 64: pieces of the heap that several
-#: of those have left seldom fit the next one, and a call would take half a message more at its peak (measured).
+#: The largest block that is not mapped by itself; arbitrary, well above 32 MiB. Larger messages are rare, and would
+#: keep much: see `give_back`.
 _LARGEST_BYTES = 48 << 20
 
 #: How much freed memory the process may keep: what a call of the default limit of a message takes at its peak.
 KEPT_BYTES = 256 << 20
+
+#: Whether this process does.
+_keeps = False
 
 
 def keep_freed_memory() -> bool:
@@ -41,11 +45,29 @@ def keep_freed_memory() -> bool:
         glibc = False
     if tuned or not glibc:
         return False
-    mallopt = ctypes.CDLL(None).mallopt
-    return all(
+    mallopt = _libc().mallopt
+    global _keeps
+    _keeps = all(
         [
             mallopt(_M_ARENA_MAX, 1),
             mallopt(_M_MMAP_THRESHOLD, _LARGEST_BYTES),
             mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES),
         ]
     )
+    return _keeps
+
+
+def give_back(size: int) -> None:
+    """Give back what is kept, if a message is very large: it has just been put together from pieces that are free now,
+    which would stay beside all its copies.
+
+    Args:
+        size: the message's, bytes.
+    """
+    if _keeps and size >= _LARGEST_BYTES:
+        _libc().malloc_trim(0)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

@@ -16,6 +16,7 @@ from typing import TypedDict
 import grpc
 
 from callgate.failures import CallFailed, gate_failure
+from callgate.memory import give_back
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values.large import call_of
 from callgate_server.batch import Batch
@@ -97,6 +98,7 @@ class FunctionServicer:
     def call_function(self, payload: bytes, context: grpc.ServicerContext) -> bytes:
         """CallFunction."""
         call_id = new_call_id()
+        give_back(len(payload))
         try:
             request = parse(pb.CallFunctionRequest, payload, call_of)
             return self._dispatcher.call(
