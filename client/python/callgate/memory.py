@@ -14,13 +14,13 @@ import ctypes
 import os
 from functools import cache
 
-__all__ = ["KEPT_BYTES", "give_back", "keep_freed_memory"]
+__all__ = ["KEPT_BYTES", "LARGEST_BYTES", "give_back", "keep_freed_memory"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 #: The largest block that is not mapped by itself; arbitrary, well above 32 MiB. Larger messages are rare, and would
 #: keep much: see `give_back`.
-_LARGEST_BYTES = 48 << 20
+LARGEST_BYTES = 48 << 20
 
 #: How much freed memory the process may keep: what a call of the default limit of a message takes at its peak.
 KEPT_BYTES = 256 << 20
@@ -50,21 +50,18 @@ def keep_freed_memory() -> bool:
     _keeps = all(
         [
             mallopt(_M_ARENA_MAX, 1),
-            mallopt(_M_MMAP_THRESHOLD, _LARGEST_BYTES),
+            mallopt(_M_MMAP_THRESHOLD, LARGEST_BYTES),
             mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES),
         ]
     )
     return _keeps
 
 
-def give_back(size: int) -> None:
-    """Give back what is kept, if a message is very large: it has just been put together from pieces that are free now,
-    which would stay beside all its copies.
-
-    Args:
-        size: the message's, bytes.
+def give_back() -> None:
+    """Give back what is kept; for when a message of LARGEST_BYTES or more has just been put together from pieces that are
+    free now, and would stay beside all its copies.
     """
-    if _keeps and size >= _LARGEST_BYTES:
+    if _keeps:
         _libc().malloc_trim(0)
 
 

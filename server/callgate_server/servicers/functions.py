@@ -16,7 +16,7 @@ from typing import TypedDict
 import grpc
 
 from callgate.failures import CallFailed, gate_failure
-from callgate.memory import give_back
+from callgate.memory import LARGEST_BYTES, give_back
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values.large import call_of
 from callgate_server.batch import Batch
@@ -98,7 +98,8 @@ class FunctionServicer:
     def call_function(self, payload: bytes, context: grpc.ServicerContext) -> bytes:
         """CallFunction."""
         call_id = new_call_id()
-        give_back(len(payload))
+        if len(payload) >= LARGEST_BYTES:
+            give_back()
         try:
             request = parse(pb.CallFunctionRequest, payload, call_of)
             return self._dispatcher.call(
