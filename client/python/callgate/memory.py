@@ -58,8 +58,10 @@ def keep_freed_memory() -> bool:
 
 
 def give_back() -> None:
-    """Give back what is kept; for when a message of LARGEST_BYTES or more has just been put together from pieces that are
-    free now, and would stay beside all its copies.
+    """Give back what is kept.
+
+    For when a message of LARGEST_BYTES or more has been put together from pieces, which are free now, and would else
+    stay beside all copies of it.
     """
     if _keeps:
         _libc().malloc_trim(0)
