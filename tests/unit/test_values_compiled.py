@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -209,6 +210,20 @@ def test_many_keys_of_one_hash_are_left_to_python_which_refuses_them():
 def test_wrong_arguments_of_decode_are_errors(arguments):
     with pytest.raises((TypeError, OverflowError)):
         _compiled.decode(*arguments)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x7a" + b"\x80" * 8 + b"\x00",  # a length of 9 bytes, found by fuzzing
+        b"\x98\x80\x80\x80\x80\x00\x02",  # a tag of 6 bytes
+        b"\x7a\x80\x80\x80\x80\x10",  # 33 bits of length
+    ],
+)
+def test_numbers_that_protobufs_parsers_refuse_are_left_to_them(data):
+    assert _compiled.decode(data, 0, *EVERYTHING[:2]) is None
+    with pytest.raises(DecodeError):
+        pb.Value.FromString(data)
 
 
 @pytest.mark.parametrize("start", [-1, 3, 1 << 40])

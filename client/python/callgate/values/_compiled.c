@@ -341,15 +341,17 @@ typedef struct {
     const unsigned char *at, *end;
 } Span;
 
-static int get_varint(Span *from, uint64_t *number)
+/* A varint of at most so many bits, in as many bytes as they take: 64, or 32 for tags and lengths, as protobuf's parsers
+ * have it. */
+static int get_varint(Span *from, int bits, uint64_t *number)
 {
     uint64_t value = 0;
-    for (int shift = 0; shift < 64 && from->at < from->end; shift += 7) {
+    for (int shift = 0; shift < bits && from->at < from->end; shift += 7) {
         unsigned char byte = *from->at++;
         value |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
             *number = value;
-            return 1;
+            return bits - shift >= 7 || byte >> (bits - shift) == 0;
         }
     }
     return 0;
@@ -359,7 +361,7 @@ static int get_varint(Span *from, uint64_t *number)
 static int get_span(Span *from, Span *inside)
 {
     uint64_t size;
-    if (!get_varint(from, &size) || size > (uint64_t)(from->end - from->at))
+    if (!get_varint(from, 32, &size) || size > (uint64_t)(from->end - from->at))
         return 0;
     inside->at = from->at;
     inside->end = from->at += size;
@@ -460,7 +462,7 @@ static PyObject *get_numbers(Span from, Py_ssize_t depth, Budget *budget, unsign
         if (kind == DOUBLE_LIST) {
             item = PyFloat_FromDouble(PyFloat_Unpack8((const char *)inside.at, 1));
             inside.at += 8;
-        } else if (get_varint(&inside, &number)) {
+        } else if (get_varint(&inside, 64, &number)) {
             item = kind == BOOL_LIST ? PyBool_FromLong(number != 0) : PyLong_FromLongLong(unzigzag(number));
         }
         if (item == NULL)
@@ -531,10 +533,10 @@ static PyObject *get_map(Span from, Py_ssize_t depth, Budget *budget)
 static PyObject *get_value(Span from, Py_ssize_t depth, Budget *budget)
 {
     uint64_t tag, number;
-    if (!get_varint(&from, &tag))
+    if (!get_varint(&from, 32, &tag))
         return NULL;
     if ((tag & 7) == 0) {
-        if (!get_varint(&from, &number) || from.at != from.end)
+        if (!get_varint(&from, 64, &number) || from.at != from.end)
             return NULL;
         switch (tag) {
         case INT_VALUE: return PyLong_FromLongLong(unzigzag(number));
