@@ -1,6 +1,6 @@
 """`make peers` and `make growth`: measure, write the results, and make tables and plots from them.
 
-  make peers                                   everything beside the peers, and scale: about 28 minutes
+  make peers                                   everything beside the peers, and scale: about 38 minutes
   make growth                                  callers, functions and payloads that grow: about 2 minutes
   make peers ARGS=--quick                      one short round of everything: figures for development, not for showing
   make peers ARGS='--only rpyc --only callgate-native'      these alone

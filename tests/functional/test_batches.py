@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import grpc
 import lifecycle_functions as functions
@@ -13,6 +12,7 @@ from callgate.failures import error_from_status
 from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.function_service_pb2_grpc import FunctionServiceStub
 from callgate.values import decode, encode
+from tests.contract.test_waiting import wait_until
 
 EXPOSED = [
     {"functions": ("math.sqrt", "builtins.len")},
@@ -106,6 +106,21 @@ def test_calls_to_different_executors_do_not_wait_for_each_other(stub):
     assert results(answers) == {0: "held"}
 
 
+def test_two_hundred_calls_that_wait_all_run_at_once(serve):
+    """A batch begins with fewer threads than that, and gets more while its calls wait."""
+    functions.reset()
+    rule = {"functions": ("lifecycle_functions.hold",), "executor": "threads"}
+    server = serve(expose=[rule], executors={"threads": {"max_workers": 200}}, limits={"calls": 256})
+    with grpc.insecure_channel(server.address) as channel:
+        calls = request(*[("lifecycle_functions", "hold")] * 200)
+        answers = FunctionServiceStub(channel).BatchCallFunctions(calls, timeout=30)
+        try:
+            wait_until(lambda: server.dispatcher.executors["threads"].stats().running == 200)
+        finally:
+            functions.release.set()
+        assert results(answers) == dict.fromkeys(range(200), "held")
+
+
 def test_calls_of_one_executor_run_as_many_at_once_as_it_allows(stub, server):
     answers = stub.BatchCallFunctions(request(*[("lifecycle_functions", "hold")] * 4), timeout=30)
     wait_until(lambda: server.dispatcher.executors["threads"].stats().running == 4)
@@ -167,10 +182,3 @@ def test_batches_from_many_clients_swap_nothing(server):
     for thread in threads:
         thread.join(60)
     assert not failures
-
-
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the state was never reached"
-        time.sleep(0)

@@ -51,6 +51,19 @@ def test_what_was_freed_is_used_again_without_page_faults():
     assert run("leave")[1] > PAGES / 2  # without it: what this is for
 
 
+@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="the C library is not glibc")
+def test_what_is_kept_can_be_given_back():
+    program = PROGRAM.replace("thread.join()", "thread.join()\nfrom callgate.memory import give_back\n") + (
+        "def resident():\n    return int(open('/proc/self/statm').read().split()[1])\n"
+        "kept = resident()\ngive_back()\nprint(kept - resident())\n"
+    )
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MALLOC_", "GLIBC_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "keep"], env=clean, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout.splitlines()[-1]) > PAGES / 2
+
+
 @pytest.mark.parametrize("setting", ["MALLOC_ARENA_MAX=2", "GLIBC_TUNABLES=glibc.malloc.arena_max=2"])
 def test_what_the_environment_says_of_malloc_holds(setting):
     name, _, value = setting.partition("=")

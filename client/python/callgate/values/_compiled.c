@@ -199,6 +199,19 @@ static int put_packed(Writer *to, PyObject *list, PyTypeObject *kind)
     return end(to, inner) && end(to, outer);
 }
 
+/* The elements of a list or a tuple. */
+static int put_items(Writer *to, unsigned tag, PyObject *items, Py_ssize_t depth)
+{
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(items);
+    Py_ssize_t began = begin(to, tag);
+    if (began < 0)
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!put_field(to, FIRST, PySequence_Fast_GET_ITEM(items, i), depth))
+            return 0;
+    return end(to, began);
+}
+
 static int put_list(Writer *to, PyObject *list, Py_ssize_t depth)
 {
     Py_ssize_t count = PyList_GET_SIZE(list);
@@ -214,27 +227,12 @@ static int put_list(Writer *to, PyObject *list, Py_ssize_t depth)
                 return put_packed(to, list, kind);
         }
     }
-    Py_ssize_t began = begin(to, LIST_VALUE);
-    if (began < 0)
-        return 0;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (!put_field(to, FIRST, PyList_GET_ITEM(list, i), depth))
-            return 0;
-    return end(to, began);
+    return put_items(to, LIST_VALUE, list, depth);
 }
 
 static int put_tuple(Writer *to, PyObject *tuple, Py_ssize_t depth)
 {
-    Py_ssize_t count = PyTuple_GET_SIZE(tuple);
-    if (!enter(&to->budget, depth, count))
-        return 0;
-    Py_ssize_t began = begin(to, TUPLE_VALUE);
-    if (began < 0)
-        return 0;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (!put_field(to, FIRST, PyTuple_GET_ITEM(tuple, i), depth))
-            return 0;
-    return end(to, began);
+    return enter(&to->budget, depth, PyTuple_GET_SIZE(tuple)) && put_items(to, TUPLE_VALUE, tuple, depth);
 }
 
 static int put_dict(Writer *to, PyObject *dict, Py_ssize_t depth)
@@ -403,36 +401,22 @@ static PyObject *get_string(Span from)
     return PyUnicode_DecodeUTF8((const char *)from.at, from.end - from.at, NULL);
 }
 
-static PyObject *get_values(Span from, Py_ssize_t depth, Budget *budget, int as_tuple)
+/* The elements of a list, a tuple or a list of strings. */
+static PyObject *get_items(Span from, Py_ssize_t depth, Budget *budget, unsigned kind)
 {
     Span rest = from, inside;
     Py_ssize_t count = count_fields(&rest, FIRST);
     if (count < 0 || rest.at != rest.end || !enter(budget, depth, count))
         return NULL;
-    PyObject *made = as_tuple ? PyTuple_New(count) : PyList_New(count);
+    PyObject *made = kind == TUPLE_VALUE ? PyTuple_New(count) : PyList_New(count);
     for (Py_ssize_t i = 0; made != NULL && i < count; i++) {
-        PyObject *item = get_field(&from, FIRST, &inside) ? get_value(inside, depth, budget) : NULL;
+        PyObject *item = NULL;
+        if (get_field(&from, FIRST, &inside))
+            item = kind == STRING_LIST ? get_string(inside) : get_value(inside, depth, budget);
         if (item == NULL)
             Py_CLEAR(made);
-        else if (as_tuple)
+        else if (kind == TUPLE_VALUE)
             PyTuple_SET_ITEM(made, i, item);
-        else
-            PyList_SET_ITEM(made, i, item);
-    }
-    return made;
-}
-
-static PyObject *get_strings(Span from, Py_ssize_t depth, Budget *budget)
-{
-    Span rest = from, inside;
-    Py_ssize_t count = count_fields(&rest, FIRST);
-    if (count < 0 || rest.at != rest.end || !enter(budget, depth, count))
-        return NULL;
-    PyObject *made = PyList_New(count);
-    for (Py_ssize_t i = 0; made != NULL && i < count; i++) {
-        PyObject *item = get_field(&from, FIRST, &inside) ? get_string(inside) : NULL;
-        if (item == NULL)
-            Py_CLEAR(made);
         else
             PyList_SET_ITEM(made, i, item);
     }
@@ -553,10 +537,8 @@ static PyObject *get_value(Span from, Py_ssize_t depth, Budget *budget)
     switch (tag) {
     case STRING_VALUE: return get_string(inside);
     case STRING_MAP: return get_string_map(inside, depth + 1, budget);
-    case LIST_VALUE: return get_values(inside, depth + 1, budget, 0);
+    case LIST_VALUE: case TUPLE_VALUE: case STRING_LIST: return get_items(inside, depth + 1, budget, (unsigned)tag);
     case DOUBLE_LIST: case INT_LIST: case BOOL_LIST: return get_numbers(inside, depth + 1, budget, (unsigned)tag);
-    case STRING_LIST: return get_strings(inside, depth + 1, budget);
-    case TUPLE_VALUE: return get_values(inside, depth + 1, budget, 1);
     case MAP_VALUE: return get_map(inside, depth + 1, budget);
     case BYTES_VALUE: return PyBytes_FromStringAndSize((const char *)inside.at, inside.end - inside.at);
     default: return NULL;
