@@ -34,9 +34,9 @@ __all__ = ["Batch"]
 _PACK_SECONDS = 0.001
 _PACK_BYTES = 256 << 10
 
-#: A lane begins with so many runners at most; if no answer comes for _HIRE_SECONDS, as many more are started as there
-#: are, while calls are left. Quick calls need few threads, calls that wait need one each. Arbitrary: the threads of a
-#: large batch of quick calls cost more than the calls; a wait of that long is longer than a quick call.
+#: A lane begins with so many runners at most; every _HIRE_SECONDS, as many more are started as there are, while calls
+#: are left. Quick calls need few threads, calls that wait need one each. Arbitrary: the threads of a large batch of
+#: quick calls cost more than the calls; so long a batch of them seldom takes.
 _FIRST_RUNNERS = 64
 _HIRE_SECONDS = 0.005
 
@@ -204,14 +204,20 @@ class Batch:
 
         for lane in lanes:
             hire(lane, min(lane.runners, _FIRST_RUNNERS))
-        ended = 0
+        ended, hire_at = 0, time.monotonic() + _HIRE_SECONDS
         while ended < sum(running.values()):
+            timeout = None
             understaffed = [lane for lane in lanes if running[lane] < lane.runners and lane.waiting]
+            if understaffed:
+                timeout = hire_at - time.monotonic()
+                if timeout <= 0:  # also while others' answers keep coming
+                    for lane in understaffed:
+                        hire(lane, min(lane.runners - running[lane], running[lane]))
+                    hire_at = time.monotonic() + _HIRE_SECONDS
+                    continue
             try:
-                result = results.get(timeout=_HIRE_SECONDS if understaffed else None)
+                result = results.get(timeout=timeout)
             except queue.Empty:
-                for lane in understaffed:
-                    hire(lane, min(lane.runners - running[lane], running[lane]))
                 continue
             if result is None:
                 ended += 1

@@ -121,6 +121,25 @@ def test_two_hundred_calls_that_wait_all_run_at_once(serve):
         assert results(answers) == dict.fromkeys(range(200), "held")
 
 
+def test_others_answers_do_not_keep_calls_that_wait_from_getting_threads(serve):
+    functions.reset()
+    rules = [
+        {"functions": ("lifecycle_functions.hold",), "executor": "threads"},
+        {"functions": ("lifecycle_functions.*",)},
+    ]
+    server = serve(expose=rules, executors={"threads": {"max_workers": 200}}, limits={"calls": 256})
+    steady = [("lifecycle_functions", "nap", 0.002)] * 2000
+    with grpc.insecure_channel(server.address) as channel:
+        calls = request(*[("lifecycle_functions", "hold")] * 200, *steady)
+        answers = FunctionServiceStub(channel).BatchCallFunctions(calls, timeout=30)
+        try:
+            wait_until(lambda: server.dispatcher.executors["threads"].stats().running == 200)
+            assert server.dispatcher.executors["default"].stats().completed < 1000
+        finally:
+            functions.release.set()
+            answers.cancel()
+
+
 def test_calls_of_one_executor_run_as_many_at_once_as_it_allows(stub, server):
     answers = stub.BatchCallFunctions(request(*[("lifecycle_functions", "hold")] * 4), timeout=30)
     wait_until(lambda: server.dispatcher.executors["threads"].stats().running == 4)

@@ -54,7 +54,7 @@ LANES = 16
 
 #: So many of them go without waiting. One: with two, 64 threads' calls are spread over smaller batches, and take 6 %
 #: longer (measured). asyncio's tasks keep two: resolving their futures wakes no threads, and while the loop reads one
-#: batch's answers the server works on the other (64 tasks with a 1 KB dict: 40 % more calls; measured).
+#: batch's answers the server works on the other (64 tasks with a 1 KB dict: 20 to 40 % more calls; measured).
 EAGER_LANES = 1
 
 #: How long calls wait for a batch on its way to end before they go in a further one: long beside a batch

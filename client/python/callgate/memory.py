@@ -3,7 +3,7 @@
 glibc maps a large block by itself and unmaps it when it is freed; and a thread that is not the first gets an arena of
 its own, whose top goes back to the kernel as soon as it is free. Every call with a large value then has all its pages
 given and cleared anew, which takes longer than all copies of it. With one arena, which keeps what it has, a 32 MiB
-argument there and back takes a third of the time (docs/adr/0015-memory.md), and the process is no larger for it.
+argument there and back takes a third to two thirds less time (docs/adr/0015-memory.md).
 
 The parameters are mallopt(3)'s, from malloc.h.
 """
