@@ -6,12 +6,10 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,13 +62,7 @@ def where() -> str:
     return path
 
 
-def _write_held(path: Path, started: Path, finish: Path) -> None:
-    """A module whose `hold` says over one FIFO that it runs, and runs until the other is opened."""
-    lines = ("def hold():", f"    open({str(started)!r}, 'w').close()", f"    open({str(finish)!r}).close()")
-    path.write_text("\n".join((*lines, "    return 'ended'\n")), "utf-8")
-
-
-# serve: what it prints, and how it ends
+# serve: what it prints
 
 
 def test_serve_prints_address_what_it_exposes_with_which_executor_and_a_line_that_works(server: ServerProcess) -> None:
@@ -85,56 +77,6 @@ def test_serve_prints_address_what_it_exposes_with_which_executor_and_a_line_tha
     assert line == f"try:  callgate call math.sqrt 16.0 --server {address}"
     done = callgate_command(*line.split()[2:])
     assert (done.returncode, done.stdout, done.stderr) == (0, "4.0\n", "")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_lets_the_call_on_its_way_end_and_the_server_exit_0(number: int, tmp_path: Path) -> None:
-    started, finish = tmp_path / "started", tmp_path / "finish"
-    os.mkfifo(started)
-    os.mkfifo(finish)
-    _write_held(tmp_path / "held.py", started, finish)
-    answers: list[object] = []
-    with ServerProcess(str(tmp_path / "held.py")) as server, callgate.connect(server.address) as gate:
-        caller = threading.Thread(target=lambda: answers.append(gate.call("held", "hold", timeout=30)))
-        caller.start()
-        with started.open():  # opens once the function runs
-            pass
-        server.process.send_signal(number)
-        server.wait_for("stopping: calls on their way may end")
-        with pytest.raises(callgate.Unavailable):  # a new call is refused while the old one goes on
-            gate.call("held", "hold", timeout=10)
-        with finish.open("w"):
-            pass
-        caller.join(timeout=30)
-        assert answers == ["ended"]
-        assert server.wait() == 0
-        assert "Traceback" not in server.stderr.text()
-
-
-def test_a_second_ctrl_c_stops_at_once_although_a_call_hangs(tmp_path: Path) -> None:
-    started, never = tmp_path / "started", tmp_path / "never"
-    os.mkfifo(started)
-    os.mkfifo(never)
-    _write_held(tmp_path / "held.py", started, never)
-    with ServerProcess(str(tmp_path / "held.py")) as server, callgate.connect(server.address) as gate:
-
-        def call() -> None:
-            with pytest.raises(callgate.CallgateError):
-                gate.call("held", "hold", timeout=30)
-
-        caller = threading.Thread(target=call)
-        caller.start()
-        with started.open():
-            pass
-        server.process.send_signal(signal.SIGINT)
-        server.wait_for("again to stop at once")
-        assert server.stop(signal.SIGINT, seconds=5) == 0
-        caller.join(timeout=30)
-
-
-def test_an_idle_server_stops_at_once() -> None:
-    with ServerProcess("math") as server:
-        assert server.stop(signal.SIGINT, seconds=5) == 0
 
 
 def test_a_unix_socket_serves_and_is_called(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 // From .build/test/ to the clone's root.
@@ -12,6 +13,12 @@ const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 export function inClone(path: string): string {
   return ROOT + path;
 }
+
+// A test that fails or runs out of time leaves its server behind, and Node.js does not end before its child does.
+const running = new Set<ChildProcess>();
+after(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 /** A server that runs. */
 export interface Server {
@@ -44,7 +51,8 @@ export async function serve(
     stdio: ["ignore", "pipe", "pipe"],
     cwd: inClone("tests"), // where no callgate.toml is
   });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => { resolve(); }));
+  running.add(child);
+  const ended = new Promise<void>((resolve) => child.once("exit", () => { running.delete(child); resolve(); }));
   const target = await addressOf(child);
   return {
     target,

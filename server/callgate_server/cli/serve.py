@@ -154,6 +154,7 @@ def _run(settings: Settings, targets: list[str], *, watch: bool) -> None:
         server.start()
     except TransportFailed as error:
         _fail(ExitCode.CANNOT_LISTEN, str(error))
+    _wake_main_at_signals(server)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.request_stop())
     # On a thread: a reload may take seconds, and the main thread may have functions to run.
@@ -166,6 +167,24 @@ def _run(settings: Settings, targets: list[str], *, watch: bool) -> None:
     if not server.gave_up:
         print("stopping: calls on their way may end; again to stop at once", file=sys.stderr, flush=True)
     _stop(server)
+
+
+def _wake_main_at_signals(server: Any) -> None:
+    """Have the main thread run its signal handlers, wherever a signal finds it.
+
+    Python runs them on the main thread, between two of its instructions. A signal that comes after the last of those and
+    before the system call in which that thread waits for work does not end the wait, and one that the kernel gives to
+    another thread never does. But each writes to the wakeup descriptor at once, in C.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # full: there is enough in it to wake up for
+
+    def wake() -> None:
+        while os.read(reader, 64):
+            server.on_main(lambda: None)
+
+    threading.Thread(target=wake, name="callgate-signals", daemon=True).start()
 
 
 def _stop(server: Any) -> None:
