@@ -172,9 +172,9 @@ def _run(settings: Settings, targets: list[str], *, watch: bool) -> None:
 def _wake_main_at_signals(server: Any) -> None:
     """Have the main thread run its signal handlers, wherever a signal finds it.
 
-    Python runs them on the main thread, between two of its instructions. A signal that comes after the last of those and
-    before the system call in which that thread waits for work does not end the wait, and one that the kernel gives to
-    another thread never does. But each writes to the wakeup descriptor at once, in C.
+    Python runs them on the main thread, between two of its instructions. A signal that comes after the last of those
+    and before the system call in which that thread waits for work does not end the wait, and one that the kernel gives
+    to another thread never does. But each writes to the wakeup descriptor at once, in C.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
