@@ -9,7 +9,7 @@
 FROM python:3.13-slim-bookworm AS builder
 WORKDIR /build
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+ && apt-get install -y -qq --no-install-recommends gcc libc6-dev libnghttp2-dev \
  && rm -rf /var/lib/apt/lists/*
 
 # The locks first: as long as they don't change, neither does this layer, and a change of ours rebuilds in seconds.
@@ -27,8 +27,11 @@ COPY server server
 RUN /opt/builder/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/builder/bin/python -m pip --python /opt/callgate/bin/python install --no-cache-dir --no-deps dist/*.whl
 
-# The same base, so that the environment's interpreter is where it was.
+# The same base, so that the environment's interpreter is where it was. libnghttp2 is for the native transport.
 FROM python:3.13-slim-bookworm
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends libnghttp2-14 \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=builder /opt/callgate /opt/callgate
 
 # PATH: `callgate` and the functions' `python` are the environment's.

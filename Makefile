@@ -17,8 +17,10 @@ FUZZ_SECONDS ?= 60
 IMAGE ?= callgate
 
 ENVIRONMENT := requirements/environment.sh
+# What is compiled, where there is a compiler: see client/python/build_compiled.py.
+COMPILED := client/python/callgate/values/_compiled.c client/python/callgate/http2/_session.c
 # Anything that changes what an environment holds makes it anew.
-SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt client/python/build_compiled.py client/python/callgate/values/_compiled.c
+SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt client/python/build_compiled.py $(COMPILED)
 PROTOS := $(wildcard protos/callgate/v1/*.proto)
 PYTHON_TREES := client/python server tests loadtest examples requirements
 
@@ -158,5 +160,5 @@ image: ## Build the container image, and prove that it serves (IMAGE=callgate)
 .PHONY: clean
 clean: ## Delete what make made: environments, caches, results
 	rm -rf .venv .venv-3.11 .venv-loadtest .venv-fuzz .venv-peers .venv-peers-ray .build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis loadtest/results
-	rm -f client/python/callgate/values/_compiled.*.so
+	rm -f $(COMPILED:.c=.*.so)
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

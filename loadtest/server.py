@@ -82,7 +82,7 @@ class ServerProcess:
         start_seconds: how long the start may take.
 
     Attributes:
-        transport: what carries the RPCs of those that say nothing else, and have no TLS; "" for the default.
+        transport: what carries the RPCs of those that say nothing else; "" for the default.
     """
 
     transport = ""
@@ -100,7 +100,7 @@ class ServerProcess:
         if "--listen" not in arguments and "CALLGATE_LISTEN" not in (env or {}):
             self.command += ["--listen", "127.0.0.1:0"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CALLGATE_")}
-        if self.transport and not any(argument.startswith("--tls") for argument in arguments):
+        if self.transport:
             environment["CALLGATE_TRANSPORT"] = self.transport
         for key, value in (env or {}).items():
             environment.pop(key, None)

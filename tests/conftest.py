@@ -1,4 +1,4 @@
-"""One suite for every transport: `pytest --transport native` starts all servers with it that can be."""
+"""One suite for every transport: `pytest --transport native` starts all servers with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.server import ServerProcess
 
-#: What carries RPCs in servers that say nothing else; TLS is grpcio's alone.
+#: What carries RPCs in servers that say nothing else.
 transport = "grpcio"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callgate.failures import CallFailed, gate_failure
 
-__all__ = ["draining", "internal_failure", "overloaded", "result_too_large"]
+__all__ = ["draining", "internal_failure", "overloaded", "request_too_large", "result_too_large"]
 
 
 def draining() -> CallFailed:
@@ -22,6 +22,20 @@ def overloaded(what: str, limit: int) -> CallFailed:
     # 0.1 s is arbitrary: time for a few calls to end.
     return gate_failure(
         "OVERLOADED", f"{limit} {what} are on their way already; this one never started", retry_after=0.1
+    )
+
+
+def request_too_large(size: str, limit: int) -> CallFailed:
+    """The failure of an RPC whose request is larger than the server takes.
+
+    Args:
+        size: the request's size in bytes, as far as it is known.
+        limit: the most that is taken, bytes.
+    """
+    return gate_failure(
+        "REQUEST_TOO_LARGE",
+        f"the request is {size} bytes; this server takes at most {limit}",
+        {"size": size, "limit": str(limit), "unit": "bytes"},
     )
 
 

@@ -302,10 +302,6 @@ class Settings(BaseSettings):
                 raise ValueError(f"expose.executor: no executor {rule.executor!r}; there is {_listed(known)}")
         if self.executor not in known:
             raise ValueError(f"executor: no executor {self.executor!r}; there is {_listed(known)}")
-        if self.transport == "native" and self.tls is not None:
-            raise ValueError(
-                'transport: native has no TLS; use transport = "grpcio", or put a proxy that has TLS in front of it'
-            )
         safe = self.tls is not None and self.asks_for_credentials
         if not is_loopback(self.listen) and not safe and not self.insecure:
             missing = "TLS" if self.tls is None else "authentication"

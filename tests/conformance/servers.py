@@ -43,7 +43,7 @@ class RunningServer:
     def __init__(self, settings: Mapping[str, Any], transport: str, credentials: Mapping[str, str]) -> None:
         whole = {
             **settings,
-            "transport": "grpcio" if "tls" in settings else transport,  # no other has TLS
+            "transport": transport,
             "path": [str(FUNCTIONS)],
             "expose": [*settings.get("expose", ()), *_EXPOSED],
         }

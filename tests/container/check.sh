@@ -43,7 +43,7 @@ ok "built from $base"
 [[ $(inspect '{{.Config.Healthcheck}}') == *callgate\ health* ]] || fail "it has no health check"
 ok "user and health check are set"
 
-python -c 'import callgate.values._compiled' >"$work/compiled" 2>&1 || fail "values/_compiled.c: $(cat "$work/compiled")"
+python -c 'import callgate.values._compiled, callgate.http2.session' >"$work/compiled" 2>&1 || fail "$(cat "$work/compiled")"
 ok "what is in C is compiled"
 
 # What someone sees who just publishes the port: a refusal that says what to give, not a port that nobody answers.

@@ -43,7 +43,7 @@ class Servers:
             return self._shared[key]
         given = {
             "listen": "127.0.0.1:0",
-            "transport": "grpcio" if "tls" in settings else tests.conftest.transport,
+            "transport": tests.conftest.transport,
             "path": (SERVED,),
             "expose": [{"functions": (f"{FUNCTIONS}.*",)}],
             **settings,

@@ -104,13 +104,17 @@ _DIGITS = {
 
 
 def _status_in(block: bytes) -> int:
-    """grpc-status in a header block: gRPC writes it as a plain literal, others with Huffman coding."""
-    _, found, rest = block.partition(b"grpc-status")
-    if found:
-        return int(rest[1 : 1 + rest[0]])
-    _, found, rest = block.partition(_STATUS_CODED)
-    assert found, f"no grpc-status in {block!r}"
-    bits = "".join(f"{byte:08b}" for byte in rest[1 : 1 + (rest[0] & 0x7F)])
+    """grpc-status in a header block: its name and its value are plain, or with Huffman coding where that is shorter."""
+    for name in (b"grpc-status", _STATUS_CODED):
+        _, found, rest = block.partition(name)
+        if found:
+            break
+    else:
+        raise AssertionError(f"no grpc-status in {block!r}")
+    value = rest[1 : 1 + (rest[0] & 0x7F)]
+    if not rest[0] & 0x80:
+        return int(value)
+    bits = "".join(f"{byte:08b}" for byte in value)
     status, code = 0, ""
     for bit in bits:  # what is left in the end is padding
         code += bit

@@ -76,8 +76,9 @@ def test_a_slow_reader_stops_the_generator_and_cancelling_closes_it(stub, functi
     answers = stub.StreamFunction(request(function, 10_000), timeout=30)
     next(answers)
     stands_still(lambda: functions.made[function])
-    # What HTTP/2 holds: gRPC bounds it in bytes, not items, and widens the window to a few MB on a fast connection.
-    assert functions.made[function] * 10_000 < 16 << 20
+    # What HTTP/2 holds: gRPC bounds it in bytes, not items, and widens its window to what a connection carries in the
+    # time of a round trip, which on loopback is a lot.
+    assert functions.made[function] * 10_000 < 64 << 20
     assert not functions.closed[function].is_set()
     answers.cancel()
     assert functions.closed[function].wait(20)

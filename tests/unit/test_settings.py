@@ -40,7 +40,6 @@ WRONG = [
     ('listen = ":50051"', "listen", "':50051'", "HOST:PORT"),
     ("listen = 50051", "listen", "50051", "string"),
     ('transport = "http"', "transport", "'http'", "'grpcio'"),
-    ('transport = "native"\n[tls]\ncertificate = "c.pem"\nkey = "k.pem"', "transport", "native has no TLS", '"grpcio"'),
     ('executor = "nothing"', "executor", "'nothing'", "serial"),
     ("drain = 0", "drain", "0", "greater than 0"),
     ("drain = -1", "drain", "-1", "greater than 0"),

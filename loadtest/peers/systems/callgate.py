@@ -139,7 +139,7 @@ def _connect(address: str, mode: str) -> Client:
 SYSTEM = System(
     title="Callgate",
     environment=".venv",
-    packages=("callgate", "grpcio", "protobuf", "pygrpc-native", "numpy"),
+    packages=("callgate", "grpcio", "protobuf", "numpy"),
     drives={"call": "threads", "coroutines": "threads", "advised": "threads", "submit": "threads", "aio": "tasks"},
     settings=(
         "`callgate serve` with the settings that systems/callgate.py holds: the defaults, but for room for 512 callers "

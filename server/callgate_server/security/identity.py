@@ -16,7 +16,15 @@ import structlog
 from callgate.failures import CallFailed, gate_failure
 from callgate_server.security.tokens import TokenTable
 
-__all__ = ["ANONYMOUS", "UNNAMED", "TokenInterceptor", "bearer_identity", "identity_of", "unauthenticated"]
+__all__ = [
+    "ANONYMOUS",
+    "UNNAMED",
+    "TokenInterceptor",
+    "bearer_identity",
+    "certificate_identity",
+    "identity_of",
+    "unauthenticated",
+]
 
 audit = structlog.get_logger("callgate.audit")
 
@@ -53,6 +61,22 @@ def _printable(name: bytes) -> str:
     """A certificate's name as text that is one line in a log; whatever is not printable is escaped."""
     text = name.decode("utf-8", "backslashreplace")
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def certificate_identity(certificate: Mapping[str, Any] | None) -> str:
+    """Who a client's certificate names, as `identity_of` tells it.
+
+    Args:
+        certificate: as `ssl.SSLSocket.getpeercert` has it; None without one.
+    """
+    if not certificate:
+        return ANONYMOUS
+    common = (value for part in certificate.get("subject", ()) for key, value in part if key == "commonName")
+    alternative = (value for _, value in certificate.get("subjectAltName", ()))
+    for value in (*common, *alternative):
+        if value:
+            return _printable(str(value).encode("utf-8", "surrogatepass"))
+    return UNNAMED
 
 
 def bearer_identity(tokens: TokenTable, metadata: Iterable[tuple[str, str | bytes]]) -> str | None:

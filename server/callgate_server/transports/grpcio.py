@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -14,13 +13,13 @@ from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from callgate._tls import PairError, check_authorities, check_pair
 from callgate_server.call import Caller
 from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, identity_of
 from callgate_server.servicers.rpc import fail, trailers
 from callgate_server.transports.base import Credentials, TransportFailed, TransportOptions
 from callgate_server.transports.message_first import message_first
 from callgate_server.transports.pool import CallPool
+from callgate_server.transports.server_tls import check
 
 __all__ = ["GrpcioTransport"]
 
@@ -233,16 +232,7 @@ _CYGRPC_CODES = _cygrpc_codes()
 
 
 def _server_credentials(files: Credentials) -> grpc.ServerCredentials:
-    # gRPC would say no more than that it cannot bind, so the files are tried first.
-    try:
-        check_pair(files.certificate, files.key)
-        if files.client_ca is not None:
-            check_authorities(files.client_ca)
-    except PairError as error:
-        raise TransportFailed(f"TLS: {error}") from None
-    if files.key.stat().st_mode & stat.S_IROTH:
-        # Not refused: this is how container platforms mount secrets.
-        log.warning("every user of this machine can read the TLS key", key=str(files.key))
+    check(files)  # gRPC would say no more than that it cannot bind
     client_ca = files.client_ca.read_bytes() if files.client_ca is not None else None
     return grpc.ssl_server_credentials(
         [(files.key.read_bytes(), files.certificate.read_bytes())],

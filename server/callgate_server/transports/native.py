@@ -1,39 +1,42 @@
-"""The fast transport: HTTP/2 in Rust (`pygrpc-native`), with calls run on the threads that receive them.
+"""The fast transport: HTTP/2 by nghttp2, in C, with calls run on the very threads that read them off their sockets.
 
-    HTTP/2 (tokio, no GIL) ──▶ receivers: CallFunction on the very thread ──▶ servicer
+    sockets ─▶ connections ─▶ receivers: CallFunction on the very thread ──▶ servicer
                            ├─▶ stream pool: streams and batches
-                           ├─▶ administration pool: listing, administration, health
-                           └─▶ a grpcio server on a Unix socket: reflection, and methods that there are not
+                           └─▶ administration pool: listing, administration, health, reflection
 
-It has no TLS, and takes a request whole before its size is known: for loopback, Unix sockets, and networks that keep
-strangers out. docs/adr/0010-native-transport.md has the reasons, and what differs from grpcio.
+An answer is not sent by itself: those to requests that came together go together, once they are all made or 0.2 ms
+after the first. docs/adr/0017-nghttp2.md has the reasons, and what was here before.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
-from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import grpc
 import structlog
-from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from callgate.failures import gate_failure
+from callgate.http2.headers import Metadata
+from callgate.http2.kinds import CALL, END, GONE, MESSAGE, TOO_LARGE
 from callgate_server.call import Caller, new_call_id
 from callgate_server.refusals import internal_failure
-from callgate_server.security.identity import ANONYMOUS, TokenInterceptor, bearer_identity, unauthenticated
-from callgate_server.servicers.rpc import fail, trailers
+from callgate_server.servicers.rpc import trailers
+from callgate_server.transports.arrivals import Arrivals
 from callgate_server.transports.base import TransportFailed, TransportOptions
+from callgate_server.transports.listening import listen_on
 from callgate_server.transports.native_call import Aborted, NativeCall
 from callgate_server.transports.receivers import Receivers, Worker
+from callgate_server.transports.server_tls import context_of
+
+if TYPE_CHECKING:
+    from callgate_server.transports.connection import Connection
+    from callgate_server.transports.connections import Connections
 
 __all__ = ["NativeTransport"]
 
@@ -41,33 +44,31 @@ log = structlog.get_logger("callgate.transport")
 
 _ADMINISTRATION_THREADS = 4
 
-#: Events taken at once. Arbitrary: enough that the crossing is shared, few beside what waits in a flood.
-_BATCH = 64
-
-#: Calls that one connection may have open: as many as grpcio lets wait.
-_MAX_STREAMS = 32_768
-
 #: Bytes of a message above the limit, which counts its payload; grpcio.py has the same.
 _SLACK = 1024
 
-#: Tokio's threads. They share the machine with the functions; one carries more than Python can answer.
-_IO_THREADS = 1
+#: Seconds after which an answer goes, although requests that came with its own are not yet answered. Arbitrary: some
+#: twenty quick calls, and little beside what a client's own way takes.
+_LATE = 0.0002
+
+#: Seconds that a client has to read what it was sent, and the last thread to leave, when the server stops.
+_PARTING = 1.0
 
 
 class _Method(NamedTuple):
-    path: str
     handler: Any
+    #: Whether it has several answers.
     streams: bool
     #: Whether its handler runs where it is received: it tells before it blocks.
     here: bool
 
 
 #: An RPC that came: what its handler sees of it, its method, its request. A plain tuple: made for each.
-_Event: TypeAlias = tuple[NativeCall, _Method, bytes]
+_Event: TypeAlias = "tuple[NativeCall, _Method, bytes]"
 
 
 class NativeTransport:
-    """Serves over pygrpc-native.
+    """Serves over nghttp2.
 
     Args:
         options: how to listen.
@@ -76,17 +77,18 @@ class NativeTransport:
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
         self._most_bytes = options.max_message_bytes + _SLACK
-        self._front: Any = None
-        self._methods: list[_Method] = []
+        self._arrivals = Arrivals(options.tokens, self._most_bytes)
+        self._connections: Connections | None = None
+        self._methods: dict[str, _Method] = {}
         self._services: tuple[str, ...] = ()
-        self._calls: dict[int, NativeCall] = {}
-        self._stopping = False
+        self._calls: set[NativeCall] = set()
+        self._since = 0.0
+        self._ending = False
         self._none_left = threading.Event()  # set when no call is left while stopping
+        self._ended = threading.Event()
         self._streams = ThreadPoolExecutor(options.stream_threads, thread_name_prefix="callgate-stream")
         self._administration = ThreadPoolExecutor(_ADMINISTRATION_THREADS, thread_name_prefix="callgate-admin")
         self._health = health.HealthServicer(experimental_non_blocking=True)
-        self._fallback: grpc.Server | None = None
-        self._fallback_folder: Path | None = None
 
     def identity_of(self, context: Any) -> str:
         """Who makes an RPC: settled when it came."""
@@ -101,123 +103,137 @@ class NativeTransport:
     def start(self, services: Mapping[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]]) -> str:
         """Listen and serve. See `Transport.start`."""
         try:
-            from pygrpc_native import NativeGrpcFront
-        except ImportError:
-            raise TransportFailed(
-                "the transport 'native' needs the package pygrpc-native: pip install 'callgate[native]', or leave "
-                "--transport away"
-            ) from None
-        if self._options.credentials is not None:
-            raise TransportFailed("the transport 'native' has no TLS: use --transport grpcio, or a proxy that has")
-        listen = self._options.listen
-        try:
-            front = self._front = NativeGrpcFront(
-                listen,
-                [],
-                io_threads=_IO_THREADS,
-                call_details=True,
-                delay_stream_headers=True,  # so that a stream that fails at once has trailers only, as grpcio's
-                max_concurrent_streams=_MAX_STREAMS,
-            )
-        except (OSError, ValueError) as error:
-            raise TransportFailed(
-                f"cannot listen on {listen}: {error}; choose another address with --listen HOST:PORT "
-                "(port 0: any free one)"
-            ) from None
+            from callgate_server.transports.connections import Connections
+        except ImportError as error:
+            raise TransportFailed(f"{error}; or leave --transport away") from None
+        options = self._options
+        tls = None if options.credentials is None else context_of(options.credentials)
         self._services = tuple(services)
         self._collect(services)
-        front.add_methods([(method.path, method.streams) for method in self._methods])
-        self._start_fallback()
-        front.start()
-        Receivers(self._receive, self._run_here, threads=self._options.threads, name="callgate-call").start()
-        return listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{front.bound_port}"
+        listeners = listen_on(options.listen)
+        self._connections = Connections(listeners, self._most_bytes, tls)
+        receivers = Receivers(
+            self._receive, self._run_here, self._connections.flush, threads=options.threads, name="callgate-call"
+        )
+        receivers.start()
+        return listeners.address
 
     def _collect(self, services: Mapping[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]]) -> None:
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self)
         for service, handlers in services.items():
             self.add_registered_method_handlers(service, handlers)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self)
+        names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self)
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Take a service's methods, as generated code gives them to a server."""
         for name, handler in handlers.items():
             here = getattr(handler.unary_unary, "tells_before_it_blocks", False)
-            self._methods.append(_Method(f"/{service}/{name}", handler, bool(handler.response_streaming), here))
+            self._methods[f"/{service}/{name}"] = _Method(handler, bool(handler.response_streaming), here)
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
         """The same methods again, for servers without registered handlers: not needed."""
 
-    def _start_fallback(self) -> None:
-        """Serve by grpcio what the front cannot: bidirectional methods, and what to say to unknown ones."""
-        tokens = self._options.tokens
-        fallback = self._fallback = grpc.server(
-            self._administration, interceptors=[TokenInterceptor(tokens, fail)] if tokens is not None else []
-        )
-        reflection.enable_server_reflection((*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME), fallback)
-        # Its folder is this user's alone: nobody else can reach the socket.
-        self._fallback_folder = Path(tempfile.mkdtemp(prefix="callgate-"))
-        path = str(self._fallback_folder / "fallback.sock")
-        fallback.add_insecure_port(f"unix:{path}")
-        fallback.start()
-        self._front.set_fallback(path)
-
     # What comes in.
 
     def _receive(self) -> Iterable[_Event] | None:
-        """Wait for events; calls that run elsewhere are handed over at once, the others are returned."""
-        events = self._front.recv_batch_details(_BATCH)
-        if events is None:
+        """Wait for what comes; calls that run elsewhere are handed over at once, the others are returned."""
+        connections = self._connections
+        assert connections is not None
+        here: list[_Event] = []
+        for connection, events in connections.wait():
+            if events is None:
+                for call in tuple(connection.calls.values()):
+                    call.leave()
+                continue
+            for event in events:
+                try:
+                    if event[0] == CALL:
+                        taken = self._take(connection, *event[1:])
+                        if taken is not None:
+                            here.append(taken)
+                        elif _converses_no_more(connection, event[1]):
+                            events.append((END, event[1]))  # behind what else came with it
+                    else:
+                        self._follow(connection, *event)
+                except Exception:
+                    log.exception("an event could not be taken")
+                    self._arrivals.refuse(connection, event[1], internal_failure(new_call_id()).status)
+            if connection.session.wants_output:
+                connections.note(connection)  # refusals; settings, pings, windows: with the answers, if those are quick
+        if self._ending and not here:
+            connections.close()
+            self._ended.set()
             return None
-        here = []
-        for _, number, method, payload, _, details in events:
-            try:
-                if payload is None:  # nobody waits any more
-                    left = self._calls.get(number)
-                    if left is not None:
-                        left.leave()
-                    continue
-                event = self._take(number, self._methods[method], payload, details)
-                if event is not None:
-                    here.append(event)
-            except Exception:
-                log.exception("a call could not be taken")
-                self._refuse(number, internal_failure(new_call_id()).status)
-                self._calls.pop(number, None)
+        self._since = time.monotonic()
         return here
 
-    def _take(self, number: int, method: _Method, payload: bytes, details: Any) -> _Event | None:
+    def _take(
+        self, connection: Connection, stream: int, path: str, timeout: float | None, metadata: Metadata, message: Any
+    ) -> _Event | None:
         """Note a call, and hand it over if it runs elsewhere."""
-        options, identity = self._options, ANONYMOUS
-        if options.tokens is not None:
-            known = bearer_identity(options.tokens, details[0])
-            if known is None:
-                self._refuse(number, unauthenticated(details[1]).status)
-                return None
-            identity = known
-        if self._stopping:
-            self._refuse(number, gate_failure("DRAINING", "the server is shutting down; the call never started").status)
+        arrivals = self._arrivals
+        identity = arrivals.identity(connection, stream, metadata)
+        if identity is None:
             return None
-        if len(payload) > self._most_bytes:
-            sizes = {"size": str(len(payload)), "limit": str(self._most_bytes), "unit": "bytes"}
-            message = f"the request is {sizes['size']} bytes; this server takes at most {sizes['limit']}"
-            self._refuse(number, gate_failure("REQUEST_TOO_LARGE", message, sizes).status)
+        method = self._methods.get(path)
+        if method is None:
+            arrivals.refuse_plainly(connection, stream, "UNIMPLEMENTED", f"there is no method {path[:200]}")
             return None
-        call = self._calls[number] = NativeCall(self._front, number, details, identity)
-        event = call, method, payload
+        call = NativeCall(connection, stream, metadata, timeout, identity)
+        if method.handler.request_streaming:
+            call.conversation = method.handler
+            connection.calls[stream] = call
+            self._converse(call, message)
+            return None
+        request = message if type(message) is bytes else arrivals.request(connection, stream, message)
+        if request is None:
+            return None
+        connection.calls[stream] = call
+        event = call, method, request
         if method.here:
+            self._calls.add(call)
             return event
         if getattr(method.handler.unary_stream, "experimental_non_blocking", False):
             self._administration.submit(self._watch, event)
         elif method.streams:
+            self._calls.add(call)
             self._streams.submit(Context().run, self._run_stream, event)
         else:
-            self._administration.submit(Context().run, self._run_unary, event)
+            self._calls.add(call)
+            self._administration.submit(Context().run, self._run_apart, event)
         return None
+
+    def _follow(self, connection: Connection, kind: int, stream: int, *about: Any) -> None:
+        """What comes of an RPC after its first message, or instead of it."""
+        call = connection.calls.get(stream)
+        if kind == TOO_LARGE:
+            _, _, metadata, size = about
+            if self._arrivals.identity(connection, stream, metadata) is not None:
+                self._arrivals.refuse_too_large(connection, stream, str(size))
+        elif call is None:
+            return
+        elif kind == GONE:
+            call.leave()
+        elif call.conversation is not None:
+            self._converse(call, about[0] if kind == MESSAGE else None)
 
     # What is done with it.
 
     def _run_here(self, event: _Event, worker: Worker) -> None:
-        event[0].step_aside = worker.aside
+        call, connections = event[0], self._connections
+        assert connections is not None
+        call.step_aside = worker.aside
         Context().run(self._run_unary, event)
+        connections.note(call.connection)
+        now = time.monotonic()
+        if now - self._since > _LATE:
+            self._since = now
+            connections.flush()
+
+    def _run_apart(self, event: _Event) -> None:
+        self._run_unary(event)
+        event[0].connection.flush()
 
     def _run_unary(self, event: _Event) -> None:
         call, method, payload = event
@@ -227,11 +243,11 @@ class NativeTransport:
             deserialize, serialize = method.handler.request_deserializer, method.handler.response_serializer
             response = method.handler.unary_unary(payload if deserialize is None else deserialize(payload), call)
             if call.code is not None:
-                self._front.fail(call.number, call.code.value[0], "")
+                call.finish(call.code.value[0])
             else:
-                self._front.respond(call.number, response if serialize is None else serialize(response))
+                call.respond(response if serialize is None else serialize(response))
         except Aborted as aborted:
-            self._front.fail(call.number, aborted.code, aborted.message, list(aborted.trailing))
+            call.finish(aborted.code, aborted.message, aborted.trailing)
         except Exception:
             self._fault(call)
         finally:
@@ -245,16 +261,35 @@ class NativeTransport:
                 return
             items = method.handler.unary_stream(payload, call)
             for item in items:
-                if not self._front.stream_send(call.number, item):
+                if not call.send(item):
                     return
-            self._front.stream_end(call.number)
+            call.finish(0)
         except Aborted as aborted:
-            self._front.fail(call.number, aborted.code, aborted.message, list(aborted.trailing))
+            call.finish(aborted.code, aborted.message, aborted.trailing)
         except Exception:
             self._fault(call)
         finally:
             items = None  # nothing else refers to them: a generator's `finally` runs on this thread, now
             self._end(call)
+
+    def _converse(self, call: NativeCall, message: Any) -> None:
+        """Answer a message of a bidirectional RPC, which is reflection: each has its answers, and they are at hand."""
+        handler = call.conversation
+        try:
+            if message is None:
+                call.finish(0)
+                call.done()
+                return
+            request = self._arrivals.request(call.connection, call.stream, message)
+            if request is None:
+                call.done()
+                return
+            for response in handler.stream_stream(iter((handler.request_deserializer(request),)), call):
+                # Never waits, since it leads; who asks and does not read is stopped by what `Arrivals.identity` counts.
+                call.send(handler.response_serializer(response), wait=False)
+        except Exception:
+            self._fault(call)
+            call.done()
 
     def _watch(self, event: _Event) -> None:
         """Begin a health watch: it holds no thread, and ends when its client leaves."""
@@ -263,29 +298,26 @@ class NativeTransport:
         def send(response: Any) -> None:
             if response is not None and not call.ended:
                 # Never waits: a watcher that does not read must not keep the server from changing its mind.
-                self._front.stream_try_send(call.number, method.handler.response_serializer(response))
+                call.send(method.handler.response_serializer(response), wait=False)
 
         try:
-            call.watch(lambda: self._end(call))
+            call.watch(call.done)
             method.handler.unary_stream(method.handler.request_deserializer(payload), call, send)
         except Exception:
             self._fault(call)
-            self._end(call)
-
-    def _refuse(self, number: int, status: Status) -> None:
-        self._front.fail(number, status.code, status.message, list(trailers(status, "")))
+            call.done()
 
     def _fault(self, call: NativeCall) -> None:
         """A fault of ours: the caller gets a fixed text, the log gets the rest."""
         call_id = new_call_id()
         log.exception("internal error", call_id=call_id)
         status = internal_failure(call_id).status
-        self._front.fail(call.number, status.code, status.message, list(trailers(status, call_id)))
+        call.finish(status.code, status.message, trailers(status, call_id))
 
     def _end(self, call: NativeCall) -> None:
         call.done()
-        self._calls.pop(call.number, None)
-        if self._stopping and not self._calls:
+        self._calls.discard(call)
+        if self._arrivals.stopping and not self._calls:
             self._none_left.set()
 
     # Health, and the end.
@@ -299,16 +331,26 @@ class NativeTransport:
     def stop(self, grace: float) -> None:
         """Stop serving."""
         self._health.enter_graceful_shutdown()
-        if self._front is not None:
-            self._stopping = True
+        connections = self._connections
+        if connections is not None:
+            self._arrivals.stopping = True
+            connections.stop_listening()
+            for connection in connections:
+                connection.go_away(last=False)
             if self._calls:
                 self._none_left.wait(grace)
-            self._front.close()
-            for call in tuple(self._calls.values()):
-                call.leave()
-        if self._fallback is not None:
-            self._fallback.stop(None).wait()
-        if self._fallback_folder is not None:
-            shutil.rmtree(self._fallback_folder, ignore_errors=True)
+            for connection in connections:
+                connection.go_away(last=True)
+            connections.wake()
+            connections.sent.wait(_PARTING)
+            self._ending = True
+            connections.wake()
+            self._ended.wait(_PARTING)
         self._streams.shutdown(wait=False, cancel_futures=True)
         self._administration.shutdown(wait=False, cancel_futures=True)
+
+
+def _converses_no_more(connection: Connection, stream: int) -> bool:
+    """Whether an RPC is bidirectional, and its client has sent all already; if not yet, END will come."""
+    call = connection.calls.get(stream)
+    return call is not None and call.conversation is not None and connection.converse(stream)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 import structlog
 from google.rpc.status_pb2 import Status
 
+from callgate.http2.headers import Metadata, on_the_wire, percent_encoded, received
 from callgate_server.servicers.rpc import trailers
+
+if TYPE_CHECKING:  # where nghttp2 is not, there is no such module to be had, and this one is imported all the same
+    from callgate_server.transports.connection import Connection
 
 __all__ = ["Aborted", "NativeCall"]
 
 log = structlog.get_logger("callgate.transport")
-
-Metadata = Sequence[tuple[str, str | bytes]]
 
 
 class Aborted(Exception):
@@ -34,19 +36,25 @@ class NativeCall:
     """An RPC: the part of `grpc.ServicerContext` that servicers here use, and the `Caller` of its call.
 
     Args:
-        front: what it came through.
-        number: its number there.
-        details: its metadata, its peer, and the seconds it has left (None: no limit).
+        connection: what it came over.
+        stream: its number there.
+        metadata: the request's, as the wire has them.
+        timeout: the seconds it has; None for no limit.
         identity: who makes it.
     """
 
-    __slots__ = ("_deadline", "_details", "_front", "_watchers", "code", "ended", "identity", "number", "step_aside")
+    __slots__ = (
+        "_deadline", "_metadata", "_watchers", "code", "connection", "conversation", "ended", "identity", "step_aside",
+        "stream",
+    )  # fmt: skip
 
-    def __init__(self, front: Any, number: int, details: tuple[Metadata, str, float | None], identity: str) -> None:
-        self._front = front
-        self.number = number
-        self._details = details
-        self._deadline = None if details[2] is None else time.monotonic() + details[2]
+    def __init__(
+        self, connection: Connection, stream: int, metadata: Metadata, timeout: float | None, identity: str
+    ) -> None:
+        self.connection = connection
+        self.stream = stream
+        self._metadata = metadata
+        self._deadline = None if timeout is None else time.monotonic() + timeout
         self.identity = identity
         self._watchers: deque[Callable[[], None]] | None = None
         #: What to do before its handler may block; None where that does not matter, or is done.
@@ -55,16 +63,18 @@ class NativeCall:
         self.ended = False
         #: What a handler that returns wants to fail with all the same.
         self.code: grpc.StatusCode | None = None
+        #: The method of a bidirectional RPC; None for others.
+        self.conversation: Any = None
 
     # What a handler sees of its context.
 
     def invocation_metadata(self) -> Metadata:
         """The request's metadata, values of -bin keys as bytes."""
-        return self._details[0]
+        return received(self._metadata)
 
     def peer(self) -> str:
         """Where it comes from."""
-        return self._details[1]
+        return self.connection.peer
 
     def time_remaining(self) -> float | None:
         """Seconds until its deadline; None without one."""
@@ -106,7 +116,7 @@ class NativeCall:
 
     def answer(self, status: Status) -> bool:
         """End the RPC from another thread, while its handler still runs."""
-        return bool(self._front.fail(self.number, status.code, status.message, list(trailers(status, ""))))
+        return self.finish(status.code, status.message, trailers(status, ""))
 
     def may_block(self) -> None:
         """Let another thread receive calls."""
@@ -116,8 +126,23 @@ class NativeCall:
 
     # For the transport.
 
+    def respond(self, message: bytes) -> None:
+        """Answer it, when its connection is flushed next."""
+        self.connection.respond(self.stream, message)
+
+    def send(self, message: bytes, *, wait: bool = True) -> bool:
+        """Send one of several messages. See `Connection.send`."""
+        return self.connection.send(self.stream, message, wait=wait)
+
+    def finish(self, code: int, text: str = "", trailing: Metadata = ()) -> bool:
+        """End it with a status, now; False if it had ended."""
+        ended = self.connection.finish(self.stream, code, percent_encoded(text), on_the_wire(trailing))
+        self.connection.flush()
+        return ended
+
     def done(self) -> None:
         """Note that it is over, and let go of who watches: they refer to the call, hence to its request."""
+        self.connection.calls.pop(self.stream, None)
         self.ended = True
         if self._watchers is not None:
             self._watchers.clear()

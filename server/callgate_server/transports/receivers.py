@@ -63,6 +63,7 @@ class Receivers(Generic[E]):
     Args:
         receive: waits for events; None when there will be no more.
         run: runs one on the thread that leads; it must not raise.
+        settle: does what `run` may leave for the next `receive` to do; called by a thread that will not receive next.
         threads: how many there may be; when as many block, nobody receives until one of them is done.
         name: what they are called.
     """
@@ -71,12 +72,14 @@ class Receivers(Generic[E]):
         self,
         receive: Callable[[], Iterable[E] | None],
         run: Callable[[E, Worker], None],
+        settle: Callable[[], None] = lambda: None,
         *,
         threads: int,
         name: str,
     ) -> None:
         self._receive = receive
         self._run = run
+        self._settle = settle
         self._limit = threads
         self._name = name
         self._lock = threading.Lock()
@@ -108,6 +111,7 @@ class Receivers(Generic[E]):
         return True
 
     def _step_aside(self, worker: Worker) -> None:
+        self._settle()  # who leads from now on may find nothing to receive, and wait
         with self._lock:
             self._replace(worker)
 
@@ -152,8 +156,10 @@ class Receivers(Generic[E]):
                 run(received.popleft(), worker)
                 with lock:
                     worker.running = False  # also where the lead is lost: it may come back
-                    if self._leader is not worker:
-                        return
+                    lost = self._leader is not worker
+                if lost:
+                    self._settle()
+                    return
             events = self._receive()
             if events is None:
                 self._end()
