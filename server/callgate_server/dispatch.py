@@ -10,7 +10,7 @@ import itertools
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 from google.rpc.status_pb2 import Status
@@ -18,7 +18,9 @@ from google.rpc.status_pb2 import Status
 from callgate.context import CallContext
 from callgate.failures import CallFailed, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest
-from callgate.values.large import as_message
+from callgate.values import Limits
+from callgate.values.requests import as_message
+from callgate_server.burst import Burst, BurstCall, Ends
 from callgate_server.call import Call, Caller, NobodyWaits, new_call_id
 from callgate_server.executors.base import Executor, Surroundings
 from callgate_server.executors.in_process import InProcessExecutor
@@ -28,7 +30,7 @@ from callgate_server.refusals import draining, internal_failure, overloaded, res
 from callgate_server.registry import Exposed, Registry
 from callgate_server.stretch import STRETCH_SECONDS, Mapped, Stretch
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "call_to"]
 
 log = structlog.get_logger("callgate.call")
 audit = structlog.get_logger("callgate.audit")
@@ -80,6 +82,11 @@ class Dispatcher:
         self._streams = 0
         self._draining = False
 
+    @property
+    def value_limits(self) -> Limits:
+        """The limits on one message's values."""
+        return self._around.invoker.limits
+
     def call(
         self,
         request: CallFunctionRequest,
@@ -116,7 +123,7 @@ class Dispatcher:
                 raise gate_failure("WRONG_METHOD", f"{exposed.full_name} is a stream: call it with StreamFunction")
             if exposed.batching is not None:
                 request = as_message(request)  # its argument is copied into another request
-            call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
+            call = call_to(exposed, request, payload, call_id, identity, deadline, chain, caller)
             # A permit is taken and given back without a lock: deque.pop and append are atomic. It is taken before the
             # flag is looked at, and `drain` raises the flag before it counts permits: one of the two sees the other.
             try:
@@ -216,6 +223,43 @@ class Dispatcher:
             self._account_each(exposed, stretch)
         return bool(stretch.ends)
 
+    def takes_in_burst(self, module: str, function: str) -> tuple[Exposed, InProcessExecutor] | None:
+        """A function whose next call may be one of a burst, and the executor that would run it; None if none may."""
+        exposed = self.registry.find(module, function)
+        executor = self._together(exposed) if exposed is not None else None
+        return None if exposed is None or executor is None else (exposed, executor)
+
+    def burst(self, first: BurstCall, following: Callable[[], BurstCall | None], ends: Ends) -> Burst:
+        """A burst, for `call_burst`."""
+        return Burst(first, following, ends, fault=_internal, max_response_bytes=self._max_response_bytes, quick=_QUICK)
+
+    def call_burst(self, executor: InProcessExecutor, burst: Burst) -> bool:
+        """Make calls that came together, as many as their time allows.
+
+        Args:
+            executor: what `takes_in_burst` gave for each of them.
+            burst: the calls.
+
+        Returns:
+            Whether they were made; else the first is for `call`, which says what is wrong, if something is.
+        """
+        try:
+            self._permits.pop()  # as in `call`
+        except IndexError:
+            return False
+        try:
+            return not self._draining and executor.call_burst(burst)
+        finally:
+            self._permits.append(None)
+            if burst.outcomes.total() > burst.outcomes["OK"] or self._draining:
+                with self._lock:
+                    self._failed += burst.outcomes
+                    if self._draining:
+                        self._state.notify_all()
+            else:
+                for _ in range(burst.outcomes["OK"]):
+                    next(self._succeeded)
+
     def _account_each(self, exposed: Exposed, stretch: Stretch) -> None:
         outcomes: Counter[str] = Counter()
         for index, end in enumerate(stretch.ends):
@@ -268,7 +312,7 @@ class Dispatcher:
         outcome, admitted = "OK", False
         try:
             exposed = self.registry.resolve(request.module, request.function)
-            call = _call(exposed, request, payload, call_id, identity, deadline, chain, caller)
+            call = call_to(exposed, request, payload, call_id, identity, deadline, chain, caller)
             self._admit_stream()
             admitted = True
             for item in self.executors[exposed.executor].stream(exposed, call):
@@ -361,7 +405,7 @@ class Dispatcher:
             thread.join()
 
 
-def _call(
+def call_to(
     exposed: Exposed,
     request: CallFunctionRequest,
     payload: bytes,

@@ -23,9 +23,9 @@ from callgate.errors import ValueDecodeError, ValueFormError, ValueTooLarge
 from callgate.failures import CallFailed, exception_status, gate_failure
 from callgate.v1.function_service_pb2 import CallFunctionRequest, CallFunctionResponse
 from callgate.v1.value_pb2 import Value
-from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode, plain_bytes
-from callgate.values.framing import framed
+from callgate.values import DEFAULT_LIMITS, Limits, decode_arguments, encode, plain_answer
 from callgate.values.large import written
+from callgate.values.requests import decoded_arguments
 from callgate_server.conversion import ArgumentMismatch, Arguments, converter_for
 from callgate_server.interrupt import CallInterrupted
 
@@ -81,7 +81,7 @@ class Invoker:
         Raises:
             CallFailed, CallInterrupted: as `invoke`.
         """
-        args, kwargs = self.decoded(function, request.args, request.kwargs)
+        args, kwargs = self.arguments(function, request)
         return self.apply(function, args, kwargs, context)
 
     def apply(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], context: CallContext) -> Any:
@@ -122,7 +122,7 @@ class Invoker:
             CallFailed: as `invoke`.
             CallInterrupted: if the call was interrupted.
         """
-        args, kwargs = self.decoded(function, request.args, request.kwargs)
+        args, kwargs = self.arguments(function, request)
         try:
             result = await function(*args, **kwargs)
         except CallInterrupted:
@@ -132,6 +132,18 @@ class Invoker:
                 raise CallInterrupted from None
             raise self._misfit_or_raised(error, function, args, kwargs, context) from None
         return self.encode_result(result, context)
+
+    def arguments(self, function: Callable[..., Any], request: CallFunctionRequest) -> tuple[list[Any], dict[str, Any]]:
+        """A request's arguments, decoded, if they are not, and converted.
+
+        Raises:
+            CallFailed: with INVALID_ARGUMENT, if one does not decode, or fit its parameter's type hint.
+        """
+        try:
+            positional, named = decoded_arguments(request, self.limits)
+        except ValueDecodeError as error:
+            raise undecodable_failure(error) from None
+        return self.converted(function, positional, named)
 
     def decoded(
         self, function: Callable[..., Any], args: Sequence[Value], kwargs: Mapping[str, Value]
@@ -177,11 +189,11 @@ class Invoker:
             CallFailed: if it has no Value form.
             CallInterrupted: if the call was interrupted.
         """
-        response = CallFunctionResponse()
         try:
-            data = plain_bytes(result, self.limits)
+            data = plain_answer(result, self.limits)
             if data is not None:
-                return framed(CallFunctionResponse.VALUE_FIELD_NUMBER, data)
+                return data
+            response = CallFunctionResponse()
             hole: list[memoryview] = []
             encode(result, response.value, "result", self.limits, hole)
             if hole:

@@ -401,7 +401,7 @@ def test_tls_and_tokens_together_are_enough_to_listen_everywhere(tmp_path: Path)
     # "localhost" is loopback, and what the certificate names; that 0.0.0.0 passes the same gate is the settings' test.
     arguments = ("--listen", "localhost:0", "--tls-cert", str(pair.certificate), "--tls-key", str(pair.key))
     with ServerProcess("math", *arguments, "--tokens", str(tmp_path / "tokens.txt")) as server:
-        assert "(grpcio, TLS, tokens)" in server.stdout.text()
+        assert f"({tests.conftest.transport}, TLS, tokens)" in server.stdout.text()
         env = {"CALLGATE_TOKEN": made.stdout.strip()}
         trusting = ("--tls-ca", str(authority.certificate))
         done = callgate_command("call", "math.sqrt", "16.0", *trusting, server=server, env=env)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 #: The modules that use the compiled one. By name: as attributes, the packages have the functions that are named alike.
-USERS = ("callgate.values.encode", "callgate.values.decode")
+USERS = ("callgate.values.encode", "callgate.values.decode", "callgate.values.requests")
 
 
 @pytest.fixture(scope="module", params=["compiled", "python"])

@@ -12,7 +12,8 @@ from callgate._wire import call_request, decode_response
 from callgate.errors import Exhausted
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values import DEFAULT_LIMITS, decode, decode_arguments, encode
-from callgate.values.large import LARGE, LargeCall, as_message, call_of, large_result, written
+from callgate.values.large import LARGE, LargeCall, large_result, written
+from callgate.values.requests import as_message, call_of
 
 MANY = 1 << 30
 
@@ -122,7 +123,7 @@ def test_a_large_call_can_be_passed_on_as_it_came():
     call = call_of(payload)
     assert call.SerializeToString() == payload
     assert as_message(call) == pb.CallFunctionRequest.FromString(payload)
-    small = call_of(request(1))
+    small = call_of(request(1j))
     assert as_message(small) is small
 
 

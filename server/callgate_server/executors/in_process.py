@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from callgate.context import _current
+from callgate_server.burst import Burst
 from callgate_server.call import Call
 from callgate_server.executors.base import ExecutorStats, Surroundings
 from callgate_server.executors.in_process_stream import InProcessStream
@@ -101,6 +102,29 @@ class InProcessExecutor:
         finally:
             with self._lock:
                 self._completed += len(stretch.ends) - 1  # the turn's end counted one
+
+    def call_burst(self, burst: Burst) -> bool:
+        """Run a burst of calls, on this thread, if its turn comes at once.
+
+        Returns:
+            Whether it did; else none of the calls has begun.
+        """
+        exposed, call = burst.first
+        run = Run(self.name, exposed, call, self._around)
+        if not self.runs_at_once() or not self._turn.take_free(run):
+            return False
+        began = self._begin(run)
+        try:
+            with self._guard():
+                burst.run(run, self._around.invoker, self._around.ladder, self._takes_more)
+        finally:
+            self._end(run, run, began)
+            with self._lock:
+                self._completed += burst.outcomes.total() - 1  # the turn's end counted one
+        return True
+
+    def _takes_more(self) -> bool:
+        return not self._closing
 
     def _run_with_turn(self, exposed: Exposed, call: Call) -> Run:
         """A call's run, whose turn has come.

@@ -11,7 +11,8 @@ from callgate.buffers import ARROW_FORMS, ArrowStream, Tensor
 from callgate.context import CallContext, CancelFlag
 from callgate.errors import ValueDecodeError, ValueFormError
 from callgate.failures import CallFailed, described_status, gate_failure
-from callgate.values import decode_arguments, encode
+from callgate.values import encode
+from callgate.values.requests import decoded_arguments
 from callgate_server.call import Call
 from callgate_server.conversion import ArgumentMismatch
 from callgate_server.crossing import ATOMS, pack, pack_atoms
@@ -103,7 +104,7 @@ def message_of(call: Call, number: int, key: tuple[str, str], invoker: Invoker) 
         CallFailed: if its arguments do not decode.
     """
     try:
-        args, kwargs = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
+        args, kwargs = decoded_arguments(call.request, invoker.limits)
     except ValueDecodeError as error:
         raise undecodable_failure(error) from None
     context = call.context
@@ -152,7 +153,7 @@ def answered(answer: tuple[Any, ...], run: Run, invoker: Invoker) -> bytes:
     assert kind in (RAISED, FORMLESS)
     described, at_call = rest
     if at_call:
-        args, kwargs = decode_arguments(call.request.args, call.request.kwargs, limits=invoker.limits)
+        args, kwargs = decoded_arguments(call.request, invoker.limits)
         problem = mismatch_failure(run.exposed.function, args, kwargs)
         if problem is not None:
             try:

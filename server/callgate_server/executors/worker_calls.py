@@ -20,7 +20,7 @@ from typing import Any
 
 from callgate.context import CallContext, entered
 from callgate.failures import CallFailed, exception_status, gate_status
-from callgate.v1.function_service_pb2 import CallFunctionRequest
+from callgate.values.requests import call_of
 from callgate_server.executors.frames import Control, Frame, Kind
 from callgate_server.interrupt import CallInterrupted
 from callgate_server.invocation import Invoker
@@ -95,7 +95,7 @@ class WorkerCalls:
     def _begin(
         self, frame: Frame, head: Mapping[str, Any], context: CallContext, variables: Context
     ) -> tuple[Kind, bytes]:
-        request = CallFunctionRequest.FromString(frame.body)
+        request = call_of(frame.body, self._invoker.limits)
         function = self._functions[request.module, request.function]
         if not head["stream"]:
             return Kind.RESULT, self._invoker.invoke(function, request, context)

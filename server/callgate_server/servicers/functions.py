@@ -7,27 +7,37 @@ registered methods up by name.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, Protocol, Self, TypeAlias, TypedDict
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from callgate.failures import CallFailed, gate_failure
 from callgate.memory import LARGEST_BYTES, give_back
 from callgate.v1 import function_service_pb2 as pb
-from callgate.values.large import call_of
+from callgate.values.requests import call_of
 from callgate_server.batch import Batch
+from callgate_server.burst import BurstCall, Ends
 from callgate_server.call import Caller, new_call_id
-from callgate_server.dispatch import Dispatcher
+from callgate_server.dispatch import Dispatcher, call_to
+from callgate_server.executors.in_process import InProcessExecutor
 from callgate_server.servicers.describe import describe
 from callgate_server.servicers.rpc import Handlers, fail, parse, plain_handler
 
 __all__ = ["SERVICE", "BatchLimits", "FunctionServicer"]
 
 SERVICE = "callgate.v1.FunctionService"
+
+#: Bytes of a request beyond which a call is none of a burst: its arguments would be decoded while others wait.
+_SMALL = 16 << 10
+
+#: An RPC that came: its context, and its request.
+Arrival: TypeAlias = "tuple[Any, bytes, Any]"
 
 #: The most ids that a chain may have; a chain of calls so deep is a loop.
 _MAX_CHAIN = 64
@@ -77,6 +87,7 @@ class FunctionServicer:
         self._identity_of = identity_of
         self._caller_of = caller_of
         self._limits = limits
+        self._request_of = functools.partial(call_of, limits=dispatcher.value_limits)
         self._batch_pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="callgate-batch")
 
     def handlers(self) -> Handlers:
@@ -84,7 +95,7 @@ class FunctionServicer:
         unary = grpc.unary_unary_rpc_method_handler
         stream = grpc.unary_stream_rpc_method_handler
         return {
-            "CallFunction": unary(self.call_function),
+            "CallFunction": unary(_Together(self.call_function, self.call_functions)),
             "StreamFunction": stream(self.stream_function),
             "BatchCallFunctions": stream(self.batch_call_functions),
             "ListFunctions": unary(plain_handler(pb.ListFunctionsRequest, self.list_functions, self._identity_of)),
@@ -101,7 +112,7 @@ class FunctionServicer:
         if len(payload) >= LARGEST_BYTES:
             give_back()
         try:
-            request = parse(pb.CallFunctionRequest, payload, call_of)
+            request = parse(pb.CallFunctionRequest, payload, self._request_of)
             return self._dispatcher.call(
                 request,
                 payload,
@@ -115,8 +126,60 @@ class FunctionServicer:
             status = failure.status
         return fail(context, status, call_id)
 
-    # A transport may run it on the thread that receives: the dispatcher tells the caller before a call may block.
-    call_function.tells_before_it_blocks = True  # type: ignore[attr-defined]  # read off the function, as grpcio's are
+    def call_functions(self, arrival: Arrival, source: Source, ends: Ends) -> Arrival | None:
+        """CallFunction, of several that came together: makes as many in one turn as that is for.
+
+        Args:
+            arrival: the first.
+            source: gives the others, and is told how to deal with a call that takes long.
+            ends: answers them.
+
+        Returns:
+            One that was not made, and is for `call_function`; None if there is none.
+        """
+        dispatcher, left = self._dispatcher, arrival
+        first = self._prepared(arrival)
+        if first is None:
+            return arrival
+        executor, call = first
+        own: Arrival | None = None
+
+        def following() -> BurstCall | None:
+            nonlocal own
+            own = source.take()
+            if own is None:
+                return None
+            prepared = self._prepared(own)
+            if prepared is None or prepared[0] is not executor:
+                return None  # it stays in `own`
+            own = None
+            return prepared[1]
+
+        burst = dispatcher.burst(call, following, ends)
+        source.overdue = burst.climb
+        try:
+            made = dispatcher.call_burst(executor, burst)
+        finally:
+            source.overdue = None
+        return own if made else left
+
+    def _prepared(self, arrival: Arrival) -> tuple[InProcessExecutor, BurstCall] | None:
+        """A call for a burst, with the executor that it is for; None if it is for `call_function`, wrong or not."""
+        context, payload = arrival[0], arrival[1]
+        if len(payload) > _SMALL or context.ended:
+            return None
+        try:
+            request = self._request_of(payload)
+            found = self._dispatcher.takes_in_burst(request.module, request.function)
+            if found is None:
+                return None
+            chain = _chain(context)
+        except (DecodeError, CallFailed):
+            return None
+        exposed, executor = found
+        deadline = _deadline(context)
+        call = call_to(exposed, request, payload, new_call_id(), self._identity_of(context), deadline, chain, context)
+        return executor, (exposed, call)
 
     def stream_function(self, payload: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         """StreamFunction."""
@@ -197,6 +260,31 @@ class FunctionServicer:
         return pb.GetFunctionResponse(function=describe(exposed, self._dispatcher.executors[exposed.executor]))
 
 
+class Source(Protocol):
+    """Where a transport's further calls come from.
+
+    Attributes:
+        overdue: what to do if the call that runs now takes long.
+    """
+
+    overdue: Callable[[], None] | None
+
+    def take(self) -> Arrival | None:
+        """Another call that has come and that nobody else has taken; None if there is none, or not for this thread."""
+        ...
+
+
+class _Together(functools.partial[bytes]):
+    """A handler of one RPC which says how to handle several that came together, on the thread that received them."""
+
+    together: Callable[[Arrival, Source, Ends], Arrival | None]
+
+    def __new__(cls, one: Callable[..., bytes], together: Callable[[Arrival, Source, Ends], Arrival | None]) -> Self:
+        made = super().__new__(cls, one)
+        made.together = together
+        return made
+
+
 class _Packing:
     """How a stream's messages are packed, as far as its request was read."""
 
@@ -247,7 +335,8 @@ def _deadline(context: grpc.ServicerContext) -> float | None:
 
 
 def _chain(context: grpc.ServicerContext) -> tuple[str, ...]:
-    for key, value in context.invocation_metadata():
+    metadata = context.invocation_metadata()
+    for key, value in metadata:
         if key == "callgate-call-chain":
             ids = tuple(value.split(",")) if isinstance(value, str) else ()
             if not ids or len(ids) > _MAX_CHAIN or not all(0 < len(one) <= 64 for one in ids):

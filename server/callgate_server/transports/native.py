@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import grpc
 import structlog
+from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -59,12 +60,12 @@ class _Method(NamedTuple):
     handler: Any
     #: Whether it has several answers.
     streams: bool
-    #: Whether its handler runs where it is received: it tells before it blocks.
+    #: Whether its handler runs where it is received: it tells before it blocks, and takes several that come together.
     here: bool
 
 
-#: An RPC that came: what its handler sees of it, its method, its request. A plain tuple: made for each.
-_Event: TypeAlias = "tuple[NativeCall, _Method, bytes]"
+#: An RPC that came: what its handler sees of it, its request, its method. A plain tuple: made for each.
+_Event: TypeAlias = "tuple[NativeCall, bytes, _Method]"
 
 
 class NativeTransport:
@@ -128,7 +129,7 @@ class NativeTransport:
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Take a service's methods, as generated code gives them to a server."""
         for name, handler in handlers.items():
-            here = getattr(handler.unary_unary, "tells_before_it_blocks", False)
+            here = hasattr(handler.unary_unary, "together")
             self._methods[f"/{service}/{name}"] = _Method(handler, bool(handler.response_streaming), here)
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
@@ -190,7 +191,7 @@ class NativeTransport:
         if request is None:
             return None
         connection.calls[stream] = call
-        event = call, method, request
+        event = call, request, method
         if method.here:
             self._calls.add(call)
             return event
@@ -221,10 +222,31 @@ class NativeTransport:
     # What is done with it.
 
     def _run_here(self, event: _Event, worker: Worker) -> None:
-        call, connections = event[0], self._connections
+        left: Any = event
+        while left is not None:
+            one: _Event = left
+            left = one[2].handler.unary_unary.together(one, worker, self)
+            if left is one:
+                one[0].step_aside = worker.aside
+                Context().run(self._run_unary, one)
+                self._answered(one[0])
+                left = None
+
+    def respond(self, call: NativeCall, response: bytes) -> None:
+        """Answer a call of a burst."""
+        call.respond(response)
+        self._end(call)
+        self._answered(call)
+
+    def fail(self, call: NativeCall, status: Status, call_id: str) -> None:
+        """Answer a call of a burst with its failure."""
+        call.finish(status.code, status.message, trailers(status, call_id))
+        self._end(call)
+
+    def _answered(self, call: NativeCall) -> None:
+        """See that an answer goes, at the latest when it would be late."""
+        connections = self._connections
         assert connections is not None
-        call.step_aside = worker.aside
-        Context().run(self._run_unary, event)
         connections.note(call.connection)
         now = time.monotonic()
         if now - self._since > _LATE:
@@ -236,7 +258,7 @@ class NativeTransport:
         event[0].connection.flush()
 
     def _run_unary(self, event: _Event) -> None:
-        call, method, payload = event
+        call, payload, method = event
         try:
             if call.ended:
                 return  # cancelled, or past its deadline, before it was begun
@@ -254,7 +276,7 @@ class NativeTransport:
             self._end(call)
 
     def _run_stream(self, event: _Event) -> None:
-        call, method, payload = event
+        call, payload, method = event
         items: Any = None
         try:
             if call.ended:
@@ -293,7 +315,7 @@ class NativeTransport:
 
     def _watch(self, event: _Event) -> None:
         """Begin a health watch: it holds no thread, and ends when its client leaves."""
-        call, method, payload = event
+        call, payload, method = event
 
         def send(response: Any) -> None:
             if response is not None and not call.ended:

@@ -19,7 +19,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -45,12 +45,17 @@ class Worker:
         turns: how many calls it has run.
         aside: what the call that it runs does before it may block; nothing happens where the lead is lost already, or
             where there is no other thread to be had.
+        take: gives it another event to run at once, after the one that it has run: as if it had come back for it. None
+            if there is none, or it leads no longer.
+        overdue: called, on another thread, when it loses the lead for running the same event long; who runs it sets it.
     """
 
-    __slots__ = ("aside", "running", "turns", "wake")
+    __slots__ = ("aside", "overdue", "running", "take", "turns", "wake")
 
-    def __init__(self, step_aside: Callable[[Worker], None]) -> None:
+    def __init__(self, step_aside: Callable[[Worker], None], take: Callable[[Worker], Any]) -> None:
         self.aside = functools.partial(step_aside, self)
+        self.take = functools.partial(take, self)
+        self.overdue: Callable[[], None] | None = None
         self.running = False
         self.turns = 0
         self.wake = threading.Lock()
@@ -86,7 +91,7 @@ class Receivers(Generic[E]):
         self._received: deque[E] = deque()
         self._standing_by: list[Worker] = []
         self._threads = 0
-        self._leader = Worker(self._step_aside)
+        self._leader = Worker(self._step_aside, self._take)
         self._ended = False
         # The watch sleeps on this queue: it needs a timeout, and a wake-up that may come too often.
         self._watch_wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -122,7 +127,7 @@ class Receivers(Generic[E]):
             self._leader = self._standing_by.pop()  # the last that led: its stack is warm
             self._leader.wake.release()
         elif self._threads < self._limit:
-            following = Worker(self._step_aside)
+            following = Worker(self._step_aside, self._take)
             if self._start(following):
                 self._leader = following
 
@@ -166,6 +171,15 @@ class Receivers(Generic[E]):
                 return
             received.extend(events)
 
+    def _take(self, worker: Worker) -> E | None:
+        with self._lock:
+            worker.running = False
+            if self._leader is not worker or not self._received:
+                return None
+            worker.turns += 1
+            worker.running = True
+            return self._received.popleft()
+
     def _end(self) -> None:
         with self._lock:
             self._ended = True
@@ -175,8 +189,12 @@ class Receivers(Generic[E]):
 
     def _relieve(self, leader: Worker, turn: int) -> None:
         with self._lock:
-            if leader.running and leader.turns == turn:
-                self._replace(leader)
+            if not leader.running or leader.turns != turn:
+                return
+            overdue = leader.overdue
+            self._replace(leader)
+        if overdue is not None:
+            overdue()
 
     def _watch(self) -> None:
         """Take the lead from a thread that has run the same call at two looks."""

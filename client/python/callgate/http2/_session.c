@@ -365,7 +365,7 @@ static int take_header(Session *self, Stream *stream, const uint8_t *name, size_
                           (valuelen == 16 || value[16] == '+' || value[16] == ';');
         return self->server ? 0 : set_text(&stream->content_type, value, valuelen);
     }
-    if (IS("te") || IS("user-agent") || IS("grpc-accept-encoding") || IS("accept-encoding"))
+    if (IS("te") || IS("user-agent") || IS("grpc-accept-encoding") || IS("accept-encoding") || IS("content-length"))
         return 0;
     if (IS("grpc-encoding"))
         return set_text(&stream->encoding, value, valuelen);

@@ -32,7 +32,7 @@ def on_the_wire(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[tuple[str,
 
 def received(metadata: Sequence[tuple[str, str | bytes]]) -> Metadata:
     """Metadata with the values of -bin keys as bytes; one that is no base64 is left out."""
-    if not any(key.endswith("-bin") for key, _ in metadata):
+    if not metadata or not any(key.endswith("-bin") for key, _ in metadata):
         return metadata
     found: list[tuple[str, str | bytes]] = []
     for key, value in metadata:

@@ -308,6 +308,22 @@ static int put_value(Writer *to, PyObject *value, Py_ssize_t depth)
     return 0;
 }
 
+/* A value, and three limits; the Value's bytes, inside of a message or not. */
+static PyObject *encoded(PyObject *const *args, int inside)
+{
+    Writer to = {.budget = {PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), PyLong_AsSsize_t(args[3])}};
+    if (PyErr_Occurred())
+        return NULL;
+    PyObject *made = NULL;
+    Py_ssize_t began = inside ? begin(&to, FIRST) : 0;
+    if (began >= 0 && put_value(&to, args[0], 0) && (!inside || end(&to, began)))
+        made = PyBytes_FromStringAndSize((const char *)to.data, to.size);
+    else if (!PyErr_Occurred())
+        made = Py_NewRef(Py_None);
+    PyMem_Free(to.data);
+    return made;
+}
+
 PyDoc_STRVAR(encode_doc,
 "encode(value, depth, elements, bytes, /)\n--\n\n"
 "Encode a value, if it is plain.\n\n"
@@ -321,16 +337,18 @@ static PyObject *compiled_encode(PyObject *module, PyObject *const *args, Py_ssi
 {
     if (count != 4)
         return PyErr_Format(PyExc_TypeError, "encode takes 4 arguments, not %zd", count);
-    Writer to = {.budget = {PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), PyLong_AsSsize_t(args[3])}};
-    if (PyErr_Occurred())
-        return NULL;
-    PyObject *made = NULL;
-    if (put_value(&to, args[0], 0))
-        made = PyBytes_FromStringAndSize((const char *)to.data, to.size);
-    else if (!PyErr_Occurred())
-        made = Py_NewRef(Py_None);
-    PyMem_Free(to.data);
-    return made;
+    return encoded(args, 0);
+}
+
+PyDoc_STRVAR(encode_only_doc,
+"encode_only(value, depth, elements, bytes, /)\n--\n\n"
+"As encode(), in a message that has the Value as its first field and nothing else.");
+
+static PyObject *compiled_encode_only(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 4)
+        return PyErr_Format(PyExc_TypeError, "encode_only takes 4 arguments, not %zd", count);
+    return encoded(args, 1);
 }
 
 /* -- Decoding. Functions return a new reference, or NULL: not plain, or, with an exception set, no memory. */
@@ -545,6 +563,19 @@ static PyObject *get_value(Span from, Py_ssize_t depth, Budget *budget)
     }
 }
 
+/* What was decoded, or None for what is not plain; an exception where there was no memory. */
+static PyObject *decoded(PyObject *made)
+{
+    if (made != NULL)
+        return made;
+    if (PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeError))
+            return NULL;
+        PyErr_Clear();
+    }
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(decode_doc,
 "decode(data, start, depth, elements, /)\n--\n\n"
 "Decode a serialized Value, if it is plain.\n\n"
@@ -567,17 +598,87 @@ static PyObject *compiled_decode(PyObject *module, PyObject *const *args, Py_ssi
         return PyErr_Format(PyExc_ValueError, "decode starts at %zd, which is outside", start);
     const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(args[0]);
     PyObject *value = get_value((Span){data + start, data + PyBytes_GET_SIZE(args[0])}, 0, &budget);
-    if (value != NULL)
-        return Py_BuildValue("Nn", value, budget.elements);
-    if (PyErr_Occurred()) {
-        if (!PyErr_ExceptionMatches(PyExc_UnicodeError))
-            return NULL;
-        PyErr_Clear();
+    return decoded(value == NULL ? NULL : Py_BuildValue("Nn", value, budget.elements));
+}
+
+/* Fields of CallFunctionRequest, with their wire type; takes_more is for protobuf. */
+enum { MODULE = FIRST, FUNCTION = SECOND, ARGS = 3 << 3 | 2, KWARGS = 4 << 3 | 2 };
+
+static PyObject *get_kwargs(Span from, Py_ssize_t count, Budget *budget)
+{
+    Span entry, inside;
+    PyObject *made = PyDict_New();
+    for (Py_ssize_t i = 0; made != NULL && i < count; i++) {
+        PyObject *key = NULL, *value = NULL;
+        if (get_field(&from, KWARGS, &entry) && get_field(&entry, FIRST, &inside))
+            key = get_string(inside);
+        if (key != NULL && get_field(&entry, SECOND, &inside) && entry.at == entry.end)
+            value = get_value(inside, 0, budget);
+        if (!put_pair(made, key, value))
+            Py_CLEAR(made);
     }
-    Py_RETURN_NONE;
+    if (made != NULL && PyDict_GET_SIZE(made) != count) /* a name came twice: the last one counts, says protobuf */
+        Py_CLEAR(made);
+    return made;
+}
+
+/* (module, function, args, kwargs) of a call with plain arguments. */
+static PyObject *get_call(Span from, Budget *budget)
+{
+    Span module, function, inside;
+    if (!get_field(&from, MODULE, &module) || !get_field(&from, FUNCTION, &function))
+        return NULL;
+    Span args = from;
+    Py_ssize_t count = count_fields(&from, ARGS);
+    Span kwargs = from;
+    Py_ssize_t named = count < 0 ? -1 : count_fields(&from, KWARGS);
+    if (named < 0 || from.at != from.end || !enter(budget, 0, count + named))
+        return NULL;
+    PyObject *made = PyTuple_New(4), *positional = made == NULL ? NULL : PyList_New(count);
+    if (positional == NULL) {
+        Py_XDECREF(made);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(made, 2, positional);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *item = get_field(&args, ARGS, &inside) ? get_value(inside, 0, budget) : NULL;
+        if (item == NULL) {
+            Py_DECREF(made);
+            return NULL;
+        }
+        PyList_SET_ITEM(positional, i, item);
+    }
+    PyTuple_SET_ITEM(made, 0, get_string(module));
+    PyTuple_SET_ITEM(made, 1, get_string(function));
+    PyTuple_SET_ITEM(made, 3, get_kwargs(kwargs, named, budget));
+    if (PyTuple_GET_ITEM(made, 0) == NULL || PyTuple_GET_ITEM(made, 1) == NULL || PyTuple_GET_ITEM(made, 3) == NULL)
+        Py_CLEAR(made);
+    return made;
+}
+
+PyDoc_STRVAR(call_doc,
+"call(data, depth, elements, /)\n--\n\n"
+"Decode a serialized CallFunctionRequest, if its arguments are plain.\n\n"
+"Args:\n"
+"    data: the request.\n"
+"    depth, elements: the limits, of all arguments together.\n\n"
+"Returns:\n"
+"    Its module, function, positional and keyword arguments; None if one is not plain, or beyond a limit.");
+
+static PyObject *compiled_call(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 3 || !PyBytes_CheckExact(args[0]))
+        return PyErr_Format(PyExc_TypeError, "call takes bytes and two limits");
+    Budget budget = {PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), 0};
+    if (PyErr_Occurred())
+        return NULL;
+    const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(args[0]);
+    return decoded(get_call((Span){data, data + PyBytes_GET_SIZE(args[0])}, &budget));
 }
 
 static PyMethodDef methods[] = {
+    {"call", (PyCFunction)(void (*)(void))compiled_call, METH_FASTCALL, call_doc},
+    {"encode_only", (PyCFunction)(void (*)(void))compiled_encode_only, METH_FASTCALL, encode_only_doc},
     {"encode", (PyCFunction)(void (*)(void))compiled_encode, METH_FASTCALL, encode_doc},
     {"decode", (PyCFunction)(void (*)(void))compiled_decode, METH_FASTCALL, decode_doc},
     {NULL},

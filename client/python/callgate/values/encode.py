@@ -29,7 +29,7 @@ try:
 except ImportError:  # not compiled for this Python: see build_compiled.py
     _compiled = None  # type: ignore[assignment]  # a module or none
 
-__all__ = ["encode", "plain_bytes"]
+__all__ = ["encode", "plain_answer", "plain_bytes"]
 
 _Encoder = Callable[[Any, pb.Value, Budget, int], None]
 
@@ -98,6 +98,15 @@ def plain_bytes(value: Any, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
     if _compiled is None:  # type: ignore[redundant-expr,unused-ignore]  # where it is not compiled
         return None
     return _compiled.encode(value, limits.depth, limits.elements, limits.bytes)
+
+
+def plain_answer(value: Any, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
+    """A serialized CallFunctionResponse (or any message whose first field is a Value, and that has no other) of a value
+    as for `plain_bytes`; None likewise.
+    """
+    if type(value) is bytes or _compiled is None:  # type: ignore[redundant-expr,unused-ignore]  # as above
+        return None
+    return _compiled.encode_only(value, limits.depth, limits.elements, limits.bytes)
 
 
 def _encode_none(value: None, target: pb.Value, budget: Budget, depth: int) -> None:

@@ -6,7 +6,7 @@ field by field (https://protobuf.dev/programming-guides/encoding/), and what is 
 `decode` like everything else:
 
     encode ─▶ a Value without its bytes, and a view of them ─▶ `written` ─▶ the message, its one copy
-    message ─▶ `call_of`, `large_result` ─▶ Values whose bytes are a view of it ─▶ decode ─▶ an array in its memory
+    message ─▶ `large_call`, `large_result` ─▶ Values whose bytes are a view of it ─▶ decode ─▶ an array in its memory
 
 On the wire it is the same contract. A length may be written one byte longer than it need be, within the five that
 every parser takes, so that elements begin where the machine wants them.
@@ -23,7 +23,7 @@ from callgate.v1 import function_service_pb2 as pb
 from callgate.v1.value_pb2 import Tensor, Value
 from callgate.values.framing import head
 
-__all__ = ["LARGE", "LargeCall", "Piece", "as_message", "call_of", "large_result", "written"]
+__all__ = ["LARGE", "LargeCall", "Piece", "large_call", "large_result", "written"]
 
 #: Bytes from which this is worth its 20 µs: copying so many takes as long, measured.
 LARGE = 256 << 10
@@ -113,27 +113,12 @@ class LargeCall:
         return self.payload
 
 
-def as_message(call: Any) -> pb.CallFunctionRequest:
-    """A CallFunctionRequest, also of what only reads like one."""
-    if isinstance(call, LargeCall):
-        return pb.CallFunctionRequest.FromString(call.payload)
-    return call  # type: ignore[no-any-return]  # it is one
-
-
-def call_of(payload: bytes) -> pb.CallFunctionRequest | LargeCall:
-    """A request from its bytes.
-
-    Raises:
-        DecodeError: if they are none.
-    """
-    if len(payload) >= LARGE:
-        try:
-            found = _call_of(payload)
-        except (_Odd, IndexError):
-            found = None  # protobuf says whether it is a message, and reads it
-        if found is not None:
-            return found
-    return pb.CallFunctionRequest.FromString(payload)
+def large_call(payload: bytes) -> LargeCall | None:
+    """A request with large arguments, from its bytes; None if it is for protobuf to read."""
+    try:
+        return _call_of(payload)
+    except (_Odd, IndexError):
+        return None  # protobuf says whether it is a message
 
 
 def large_result(payload: bytes) -> Any:
