@@ -8,13 +8,14 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 
 from callgate._tls import PairError, check_pair
 from callgate.context import calling
 from callgate.errors import Unauthenticated, Unavailable
+from callgate.http2.dialing import Pem, TlsFiles
 
 __all__ = [
     "DEFAULT_IN_FLIGHT",
@@ -24,14 +25,18 @@ __all__ = [
     "Connection",
     "Greeting",
     "Pem",
+    "Transport",
     "greet",
 ]
 
-#: A PEM file, or its content.
-Pem = str | os.PathLike[str] | bytes
+#: What carries RPCs; "native" where callgate was compiled with nghttp2 (docs/python-client.md).
+Transport = Literal["grpcio", "native"]
 
 #: Where a server listens unless told otherwise.
 DEFAULT_TARGET = "127.0.0.1:50051"
+
+#: gRPC's own library: it knows proxies and load balancing, and is there everywhere.
+DEFAULT_TRANSPORT: Transport = "grpcio"
 
 SERVICE = "callgate.v1.FunctionService"
 
@@ -73,21 +78,21 @@ class Connection:
 
     Attributes:
         target: "HOST:PORT", "unix:PATH", or any gRPC name.
-        credentials: TLS; None for plain text.
+        tls: for TLS; None for plain text.
         token: a bearer token, "" for none.
         max_message: the largest message sent or received, bytes of payload.
         in_flight: how many calls may be on their way at once; the next waits in the client.
         options: further channel options.
-        own_certificate: whether a client certificate is shown.
+        transport: what carries RPCs: "grpcio" or "native".
     """
 
     target: str
-    credentials: grpc.ChannelCredentials | None
+    tls: TlsFiles | None
     token: str = field(repr=False)
     max_message: int
     in_flight: int
     options: tuple[tuple[str, Any], ...]
-    own_certificate: bool = False
+    transport: Transport = "grpcio"
 
     @classmethod
     def make(
@@ -103,6 +108,7 @@ class Connection:
         max_message: int = DEFAULT_MAX_MESSAGE,
         in_flight: int = DEFAULT_IN_FLIGHT,
         options: Sequence[tuple[str, Any]] = (),
+        transport: Transport | None = None,
     ) -> Connection:
         """Validate what `connect` was told; see there."""
         target = _target(target if target is not None else os.environ.get("CALLGATE_SERVER") or DEFAULT_TARGET)
@@ -136,15 +142,25 @@ class Connection:
         ]
         if server_name is not None:
             made.append(("grpc.ssl_target_name_override", server_name))
+        transport = DEFAULT_TRANSPORT if transport is None else transport
+        if transport not in ("grpcio", "native"):
+            raise ValueError(f'transport is {transport!r}; "grpcio" or "native" is right')
+        if transport == "native" and options:
+            raise ValueError("options are gRPC channel options, which the native transport does not have")
         return cls(
             target,
-            _credentials(ca, certificate, key) if secure else None,
+            _tls(ca, certificate, key, server_name or "") if secure else None,
             _token(token if token is not None else os.environ.get("CALLGATE_TOKEN") or ""),
             max_message,
             in_flight,
             (*made, *options),
-            certificate is not None,
+            transport,
         )
+
+    @property
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """TLS as grpcio has it; None for plain text."""
+        return None if self.tls is None else _credentials(self.tls)
 
     def metadata(self) -> tuple[tuple[str, str], ...] | None:
         """What every request carries: the token, and the calls that it is made from."""
@@ -165,7 +181,7 @@ class Connection:
         """
         for sign, sentences in _UNREACHABLE.items():
             if sign in details:
-                which = "plain" if self.credentials is None else "certificate" if self.own_certificate else "tls"
+                which = "plain" if self.tls is None else "tls" if self.tls.certificate is None else "certificate"
                 said = sentences.get(which) or sentences["any"]
                 return f"cannot connect to {self.target}: {said} ({_cause(details)})"
         return f"cannot connect to {self.target}: {_cause(details)}" if _FAILED in details else details
@@ -297,8 +313,9 @@ def _token(token: object) -> str:
     return token
 
 
-def _credentials(ca: Pem | None, certificate: Pem | None, key: Pem | None) -> grpc.ChannelCredentials:
-    pem = _pem(ca, "ca"), _pem(key, "key"), _pem(certificate, "certificate")
+def _tls(ca: Pem | None, certificate: Pem | None, key: Pem | None, server_name: str) -> TlsFiles:
+    """TLS with files that were read once, and can be used."""
+    made = TlsFiles(_pem(ca, "ca"), _pem(certificate, "certificate"), _pem(key, "key"), server_name)
     if (
         certificate is not None
         and key is not None
@@ -309,7 +326,12 @@ def _credentials(ca: Pem | None, certificate: Pem | None, key: Pem | None) -> gr
             check_pair(Path(certificate), Path(key))
         except PairError as error:
             raise ValueError(str(error)) from None
-    return grpc.ssl_channel_credentials(*pem)
+    return made
+
+
+def _credentials(tls: TlsFiles) -> grpc.ChannelCredentials:
+    ca, key, certificate = (None if pem is None else _pem(pem, "") for pem in (tls.ca, tls.key, tls.certificate))
+    return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 def _pem(value: Pem | None, what: str) -> bytes | None:

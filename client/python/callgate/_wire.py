@@ -23,6 +23,7 @@ from callgate.values.large import LARGE, large_result, written
 __all__ = [
     "HEALTH_CHECK",
     "RELOAD",
+    "REPEATABLE",
     "TOGETHER",
     "call_request",
     "closed",
@@ -56,6 +57,9 @@ _VALUE = pb.CallFunctionResponse.VALUE_FIELD_NUMBER
 
 #: AdminService's one method.
 RELOAD = "/callgate.v1.AdminService/ReloadFunctions"
+
+#: Methods that change nothing: they may be tried again where the server cannot be reached.
+REPEATABLE = frozenset({f"/{SERVICE}/ListFunctions", f"/{SERVICE}/GetFunction"})
 
 #: Timeouts from here on, a hundred years, are none: gRPC counts in 64-bit nanoseconds, and they would wrap around.
 _FOREVER = 100 * 365 * 86400.0

@@ -19,12 +19,13 @@ import grpc.aio
 
 from callgate._aio_many import ManyCalls
 from callgate._aio_streams import Stream
-from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, greet
+from callgate._connection import DEFAULT_IN_FLIGHT, DEFAULT_MAX_MESSAGE, Connection, Pem, Transport, greet
 from callgate._info import FunctionInfo, ParameterInfo, function_info
 from callgate._submitting import CallMaker
 from callgate._wire import (
     HEALTH_CHECK,
     RELOAD,
+    REPEATABLE,
     call_request,
     closed,
     closed_midway,
@@ -62,6 +63,7 @@ def connect(
     max_message: int = DEFAULT_MAX_MESSAGE,
     in_flight: int = DEFAULT_IN_FLIGHT,
     options: Sequence[tuple[str, Any]] = (),
+    transport: Transport | None = None,
 ) -> Gate:
     """Connect to a Callgate server: `async with connect(…) as gate:`, or `gate = await connect(…)`.
 
@@ -77,7 +79,8 @@ def connect(
         server_name: the name to expect in the server's certificate.
         max_message: the largest message to send or take, bytes.
         in_flight: how many calls may be on their way at once; more wait in this client for their turn.
-        options: further gRPC channel options.
+        options: further gRPC channel options; for "grpcio".
+        transport: what carries RPCs: "grpcio" or "native".
 
     Returns:
         A Gate that is not connected yet: entering or awaiting it does that.
@@ -98,6 +101,7 @@ def connect(
             max_message=max_message,
             in_flight=in_flight,
             options=options,
+            transport=transport,
         ),
         timeout=timeout,
         wait=wait,
@@ -130,11 +134,7 @@ class Gate(ManyCalls):
             return
         if self._loop is not None:
             raise RuntimeError("this Gate belongs to another event loop; connect in the loop that uses it")
-        connection = self._connection
-        if connection.credentials is not None:
-            self._channel = grpc.aio.secure_channel(connection.target, connection.credentials, connection.options)
-        else:
-            self._channel = grpc.aio.insecure_channel(connection.target, connection.options)
+        self._channel = _channel(self._connection)
         self._loop = loop
         self._start_many(self._channel)
         names = ("CallFunction", "ListFunctions", "GetFunction")
@@ -331,6 +331,17 @@ class Gate(ManyCalls):
 
     def __repr__(self) -> str:
         return f"<aio.Gate to {self._connection.target}{', closed' if self._closed else ''}>"
+
+
+def _channel(connection: Connection) -> Any:
+    if connection.transport == "native":
+        from callgate.http2.aio_channel import AioChannel
+
+        return AioChannel(connection.target, connection.tls, connection.max_message, REPEATABLE)
+    credentials = connection.credentials
+    if credentials is not None:
+        return grpc.aio.secure_channel(connection.target, credentials, connection.options)
+    return grpc.aio.insecure_channel(connection.target, connection.options)
 
 
 class Module:

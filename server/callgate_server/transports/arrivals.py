@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.rpc.status_pb2 import Status
 
 from callgate.failures import gate_failure
+from callgate.http2.compression import CompressionError, Larger, decompressed
 from callgate.http2.headers import Metadata, on_the_wire, percent_encoded
 from callgate_server.refusals import draining, request_too_large
 from callgate_server.security.identity import bearer_identity, certificate_identity, unauthenticated
@@ -22,9 +22,6 @@ __all__ = ["Arrivals"]
 
 #: A client that leaves so many times the largest message unread is sent no more.
 _UNREAD = 4
-
-#: zlib's way of saying "with gzip's head", or "with zlib's".
-_COMPRESSED = {"gzip": 31, "deflate": 15}
 
 
 class Arrivals:
@@ -72,25 +69,12 @@ class Arrivals:
         return message if type(message) is bytes else self._decompressed(connection, stream, *message)
 
     def _decompressed(self, connection: Connection, stream: int, encoding: str, data: bytes) -> bytes | None:
-        code, text = "INTERNAL", ""
-        if encoding not in _COMPRESSED:
-            code = "UNIMPLEMENTED"
-            text = f"messages compressed by {encoding[:80]!r} are not taken; gzip, deflate and identity are"
-        else:
-            expanding = zlib.decompressobj(_COMPRESSED[encoding])
-            try:
-                # One byte more than is taken: whether there are more, and how many, nobody has to find out.
-                message = expanding.decompress(data, self._max_message + 1)
-            except zlib.error as error:
-                text = f"the message is not {encoding}: {error}"
-            else:
-                if len(message) > self._max_message:
-                    self.refuse_too_large(connection, stream, f"more than {self._max_message}")
-                    return None
-                if expanding.eof:
-                    return message
-                text = f"the message is not whole {encoding}"
-        self.refuse_plainly(connection, stream, code, text)
+        try:
+            return decompressed(encoding, data, self._max_message)
+        except Larger:
+            self.refuse_too_large(connection, stream, f"more than {self._max_message}")
+        except CompressionError as error:
+            self.refuse_plainly(connection, stream, "INTERNAL" if error.known else "UNIMPLEMENTED", str(error))
         return None
 
     def refuse_too_large(self, connection: Connection, stream: int, size: str) -> None:

@@ -21,7 +21,7 @@ import structlog
 
 from callgate.http2.kinds import Event, Pairs
 from callgate.http2.session import ProtocolError, Session
-from callgate_server.transports.wires import Wire
+from callgate.http2.wires import Wire
 
 __all__ = ["Connection"]
 

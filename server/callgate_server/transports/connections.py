@@ -19,9 +19,9 @@ from typing import Any
 import structlog
 
 from callgate.http2.kinds import Event
+from callgate.http2.wires import PlainWire, TlsWire
 from callgate_server.transports.connection import Connection
 from callgate_server.transports.listening import Listeners
-from callgate_server.transports.wires import PlainWire, TlsWire
 
 __all__ = ["Connections"]
 

@@ -16,6 +16,7 @@
 #include <Python.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
 #include <stdint.h>
@@ -1277,6 +1278,54 @@ static PyObject *get_queued(Session *self, void *Py_UNUSED(unused))
     return PyLong_FromSsize_t(self->queued);
 }
 
+PyDoc_STRVAR(wait_doc,
+"wait(fd, other, write, seconds, /)\n--\n\n"
+"Wait until a socket has something to read, or has ended; with `write`, or takes more.\n\n"
+"Args:\n"
+"    fd: the socket.\n"
+"    other: a descriptor that ends the wait when there is something to read.\n"
+"    write: whether to wait for that, too.\n"
+"    seconds: how long; None for as long as it takes.\n\n"
+"Returns:\n"
+"    Whether there is.\n\n"
+"Raises:\n"
+"    BaseException: what a signal's handler raised meanwhile.");
+
+static PyObject *wait_for(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 4)
+        return PyErr_Format(PyExc_TypeError, "wait takes 4 arguments, not %zd", count);
+    long fd = PyLong_AsLong(args[0]), other = PyLong_AsLong(args[1]);
+    int write = PyObject_IsTrue(args[2]);
+    double seconds = args[3] == Py_None ? -1.0 : PyFloat_AsDouble(args[3]);
+    if (PyErr_Occurred())
+        return NULL;
+    /* Rounded up: who waits for a deadline must not come back before it, and again and again. */
+    double milliseconds = seconds * 1e3;
+    int timeout = args[3] == Py_None ? -1 : milliseconds >= INT_MAX - 1 ? INT_MAX : milliseconds <= 0 ? 0 : (int)milliseconds + 1;
+    struct pollfd both[] = {{.fd = (int)fd, .events = (short)(write ? POLLIN | POLLOUT : POLLIN)},
+                            {.fd = (int)other, .events = POLLIN}};
+    int ready, failure;
+    Py_BEGIN_ALLOW_THREADS
+    ready = poll(both, 2, timeout);
+    failure = errno;
+    Py_END_ALLOW_THREADS
+    if (ready < 0) {
+        errno = failure;
+        if (failure != EINTR)
+            return PyErr_SetFromErrno(PyExc_OSError);
+        if (PyErr_CheckSignals() < 0)
+            return NULL;
+        Py_RETURN_FALSE; /* who waits looks at the clock, and waits again */
+    }
+    return PyBool_FromLong(ready);
+}
+
+static PyMethodDef module_functions[] = {
+    {"wait", (PyCFunction)(void (*)(void))wait_for, METH_FASTCALL, wait_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMethodDef session_methods[] = {
     {"receive", (PyCFunction)session_receive, METH_O, "Take bytes that came; the events that they are."},
     {"read", (PyCFunction)session_read, METH_O, "Read a socket, without waiting; the events, None at its end."},
@@ -1322,6 +1371,7 @@ static PyType_Spec session_spec = {
 
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT, .m_name = "_session", .m_doc = "gRPC over HTTP/2 without I/O, on nghttp2.", .m_size = -1,
+    .m_methods = module_functions,
 };
 
 PyMODINIT_FUNC PyInit__session(void)

@@ -18,6 +18,22 @@ them (-bin values in base64), without what gRPC itself uses.
 
 from callgate.http2.kinds import Event, Pairs
 
+def wait(fd: int, other: int, write: bool, seconds: float | None, /) -> bool:
+    """Wait until a socket has something to read, or has ended; with `write`, or takes more.
+
+    Args:
+        fd: the socket.
+        other: a descriptor that ends the wait when there is something to read.
+        write: whether to wait for that, too.
+        seconds: how long; None for as long as it takes.
+
+    Returns:
+        Whether there is; also False when a signal came, whose handler did not raise.
+
+    Raises:
+        BaseException: what a signal's handler raised meanwhile.
+    """
+
 class ProtocolError(Exception):
     """The peer broke HTTP/2's rules, or a limit; `output` may still have a GOAWAY for it."""
 

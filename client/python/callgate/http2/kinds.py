@@ -15,5 +15,8 @@ Pairs: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
 
 CALL, MESSAGE, END, GONE, TOO_LARGE, STATUS, ANSWER, GOAWAY = range(8)
 
+#: A client's own: (LOCAL, failure), for an RPC that it ended itself. No Session makes it.
+LOCAL = -1
+
 #: HTTP/2 error codes that gRPC gives a meaning (RFC 9113, section 7).
 NO_ERROR, REFUSED_STREAM, CANCEL = 0, 7, 8

@@ -20,10 +20,10 @@ try:
 except ImportError:  # not compiled for this Python: see build_compiled.py
     _compiled = None  # type: ignore[assignment]  # a module or none
 
-__all__ = ["PlainCall", "as_message", "call_of", "decoded_arguments"]
+__all__ = ["DecodedCall", "as_message", "call_of", "decoded_arguments"]
 
 
-class PlainCall:
+class DecodedCall:
     """Reads like a CallFunctionRequest, and has its arguments decoded.
 
     Args:
@@ -83,7 +83,7 @@ def call_of(payload: bytes, limits: Limits = DEFAULT_LIMITS) -> pb.CallFunctionR
     elif _compiled is not None:  # type: ignore[redundant-expr,unused-ignore]  # where it is not compiled
         plain = _compiled.call(payload, limits.depth, limits.elements)
         if plain is not None:
-            return PlainCall(payload, plain)  # type: ignore[return-value]  # likewise
+            return DecodedCall(payload, plain)  # type: ignore[return-value]  # likewise
     return pb.CallFunctionRequest.FromString(payload)
 
 
@@ -100,7 +100,7 @@ def decoded_arguments(request: Any, limits: Limits = DEFAULT_LIMITS) -> tuple[li
     Raises:
         ValueDecodeError: as `decode_arguments`.
     """
-    if type(request) is PlainCall:
+    if type(request) is DecodedCall:
         return request.positional, request.named
     return decode_arguments(request.args, request.kwargs, limits)
 
@@ -109,4 +109,4 @@ def as_message(call: Any) -> pb.CallFunctionRequest:
     """A CallFunctionRequest, also of what only reads like one."""
     if isinstance(call, LargeCall):
         return pb.CallFunctionRequest.FromString(call.payload)
-    return call.message if isinstance(call, PlainCall) else call  # it is one
+    return call.message if isinstance(call, DecodedCall) else call  # it is one

@@ -58,14 +58,15 @@ class TlsWire:
     """TLS over a socket that does not block.
 
     Args:
-        sock: the socket, wrapped and not yet shaken hands over.
+        sock: the socket, wrapped.
         session: the Session.
+        shaken: whether hands were shaken over it; else that is the first thing to do.
     """
 
-    def __init__(self, sock: ssl.SSLSocket, session: Session) -> None:
+    def __init__(self, sock: ssl.SSLSocket, session: Session, shaken: bool = False) -> None:
         self._sock = sock
         self._session = session
-        self._shaken = False
+        self._shaken = shaken
         #: What OpenSSL has not taken: it wants the same bytes again.
         self._rest = memoryview(b"")
 
