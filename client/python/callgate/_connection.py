@@ -212,7 +212,8 @@ _UNREACHABLE: Mapping[str, Mapping[str, str]] = {
     "No such file": {"any": _NOBODY},
     "lookup failed": {"any": "there is no host of that name"},
     "Socket closed": {"plain": _NO_TLS, "tls": _WANTS_CERTIFICATE, "certificate": _UNKNOWN_CERTIFICATE, "any": ""},
-    # As a TLS 1.3 server says no, after the handshake is done for its client.
+    # As a TLS 1.3 server says no, after the handshake is done for its client: OpenSSL's words for it, and grpcio's.
+    "_ALERT_": {"tls": _WANTS_CERTIFICATE, "certificate": _UNKNOWN_CERTIFICATE, "any": ""},
     "TSI_DATA_CORRUPTED": {"tls": _WANTS_CERTIFICATE, "certificate": _UNKNOWN_CERTIFICATE, "any": ""},
     "Connection reset": {"plain": _NO_TLS, "tls": _WANTS_CERTIFICATE, "certificate": _UNKNOWN_CERTIFICATE, "any": ""},
 }

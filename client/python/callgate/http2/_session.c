@@ -108,6 +108,7 @@ typedef struct {
     unsigned char *out; /* bytes from `out_start` to `out_size` are to be sent */
     size_t out_start, out_size, out_capacity;
     int broken; /* an error was raised in a callback */
+    int greeted; /* the peer's SETTINGS came */
     Py_ssize_t open, queued; /* streams; bytes of messages that are to be sent */
 } Session;
 
@@ -451,6 +452,10 @@ static int peer_is_done(Session *self, Stream *stream)
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     Session *self = user;
+    if (frame->hd.type == NGHTTP2_SETTINGS) {
+        self->greeted = 1;
+        return 0;
+    }
     if (frame->hd.type == NGHTTP2_GOAWAY && !self->server) {
         if (emit(self, Py_BuildValue("(iik)", GOAWAY, (int)frame->goaway.last_stream_id,
                                      (unsigned long)frame->goaway.error_code)) < 0)
@@ -1263,6 +1268,11 @@ static PyObject *get_alive(Session *self, void *Py_UNUSED(unused))
     return PyBool_FromLong(nghttp2_session_want_read(self->session) || nghttp2_session_want_write(self->session));
 }
 
+static PyObject *get_greeted(Session *self, void *Py_UNUSED(unused))
+{
+    return PyBool_FromLong(self->greeted);
+}
+
 static PyObject *get_wants_output(Session *self, void *Py_UNUSED(unused))
 {
     return PyBool_FromLong(nghttp2_session_want_write(self->session));
@@ -1346,6 +1356,7 @@ static PyMethodDef session_methods[] = {
 
 static PyGetSetDef session_attributes[] = {
     {"alive", (getter)get_alive, NULL, "Whether the connection is to go on.", NULL},
+    {"greeted", (getter)get_greeted, NULL, "Whether the peer has said that it speaks HTTP/2.", NULL},
     {"wants_output", (getter)get_wants_output, NULL, "Whether there may be bytes to send.", NULL},
     {"queued", (getter)get_queued, NULL, "How many bytes of messages are to be sent.", NULL},
     {"open", (getter)get_open, NULL, "How many streams are open.", NULL},

@@ -67,6 +67,9 @@ class Session:
     def alive(self) -> bool:
         """Whether the connection is to go on."""
     @property
+    def greeted(self) -> bool:
+        """Whether the peer has said that it speaks HTTP/2: its settings came."""
+    @property
     def wants_output(self) -> bool:
         """Whether there may be bytes to send."""
     @property

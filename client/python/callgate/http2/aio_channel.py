@@ -140,6 +140,11 @@ class AioChannel:
         if tls is not None and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
             transport.abort()
             raise OSError("the server speaks no HTTP/2 (ALPN)")
+        try:
+            await link.greeted
+        except BaseException:
+            transport.abort()
+            raise
         sock = transport.get_extra_info("socket")
         if not target.path and sock is not None:
             tuned(sock)
@@ -233,10 +238,19 @@ class UnaryRpc(_Rpc):
             event = await self._event()
         if event[0] == ANSWER:
             return message_of(event[2], self._channel.max_message)
+        answer = None
+        if event[0] == MESSAGE:  # its status has something to tell, too
+            answer, event = event[2], await self._event()
         failure = failure_of(event, self._channel.max_message)
-        if event[0] == MESSAGE:
+        if failure is not None:
             self.cancel()
-        raise failure or RpcFailed(grpc.StatusCode.INTERNAL, "the call ended well and without an answer")
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback has this frame, and those before it
+        if answer is None:
+            raise RpcFailed(grpc.StatusCode.INTERNAL, "the call ended well and without an answer")
+        return message_of(answer, self._channel.max_message)
 
     async def _again(self) -> bytes:
         pause = FIRST_PAUSE
@@ -297,4 +311,7 @@ class AioStreamRpc(_Rpc):
             failure = failure_of(event, self._channel.max_message)
             if failure is None:
                 return grpc.aio.EOF
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure, event  # its traceback has this frame, and those before it

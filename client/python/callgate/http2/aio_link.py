@@ -61,6 +61,8 @@ class AioLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, AioWaiter] = {}
         self._flushes = self._paused = False
+        #: Resolved when the server says that it speaks HTTP/2; OSError if it does not, or hangs up.
+        self.greeted: asyncio.Future[None] = self._loop.create_future()
         self.leaving = False
         self.failure: RpcFailed | None = None
         #: Whether it was closed here: then RPCs are cancelled, and do not fail.
@@ -85,8 +87,10 @@ class AioLink(asyncio.Protocol):
             events = self._session.receive(data)
         except ProtocolError as error:
             self._flush()
-            self._end(lost(str(error)))
+            self._end(str(error))
             return
+        if not self.greeted.done() and self._session.greeted:
+            self.greeted.set_result(None)
         waiting = self._waiting
         for event in events:
             if event[0] == GOAWAY:
@@ -100,11 +104,11 @@ class AioLink(asyncio.Protocol):
         if self._session.wants_output:
             self._flush_soon()
         if self.leaving and not waiting:
-            self._end(lost("the server ended it"))
+            self._end("the server ended it")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
-        self._end(lost("Socket closed" if exc is None else str(exc)))
+        self._end("Socket closed" if exc is None else str(exc))
 
     def pause_writing(self) -> None:
         """The transport has enough."""
@@ -168,11 +172,13 @@ class AioLink(asyncio.Protocol):
                     break
                 transport.write(data)
         except ProtocolError as error:
-            self._end(lost(str(error)))
+            self._end(str(error))
 
-    def _end(self, failure: RpcFailed) -> None:
+    def _end(self, why: str, failure: RpcFailed | None = None) -> None:
+        if not self.greeted.done():
+            self.greeted.set_exception(OSError(why))
         if self.failure is None:
-            self.failure = failure
+            self.failure = failure or lost(why)
             if self._transport is not None:
                 self._transport.close()
         waiting, self._waiting = self._waiting, {}
@@ -189,4 +195,4 @@ class AioLink(asyncio.Protocol):
         """End the connection: RPCs on their way are cancelled."""
         self.closed = True
         self._flush()  # who was cancelled is to be told
-        self._end(failure)
+        self._end(failure.details(), failure)

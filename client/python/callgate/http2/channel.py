@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 
 from callgate.http2.dialing import Backoff, Target, TlsFiles, cannot_connect, client_context
-from callgate.http2.failure import RpcFailed, failure_of, message_of
+from callgate.http2.failure import RpcFailed, failure_of, lost, message_of
 from callgate.http2.headers import Metadata, on_the_wire, timeout_on_the_wire
 from callgate.http2.kinds import ANSWER, GONE, LOCAL, MESSAGE, REFUSED_STREAM, Event
 from callgate.http2.link import Link, TimePassed, Waiter
@@ -105,13 +105,25 @@ class Channel:
             waiter = Waiter()
             link = self.begin(waiter, encoded, until, pairs, data, patient=wait_for_ready)
             event = self.event(link, waiter, until)
-            if event[0] == GONE and event[2] == REFUSED_STREAM:
+            if event[0] == GONE and event[2] == REFUSED_STREAM:  # it did not run
                 waiter = Waiter()
                 link = self.begin(waiter, encoded, until, pairs, data, patient=wait_for_ready)
                 event = self.event(link, waiter, until)
             if event[0] == ANSWER:
                 return message_of(event[2], self.max_message)
-            raise self._failure(link, waiter, event)
+            answer = None
+            if event[0] == MESSAGE:  # its status has something to tell, too
+                answer, event = event[2], self.event(link, waiter, until)
+            failure = failure_of(event, self.max_message)
+            if failure is not None:
+                link.cancel(waiter)
+                try:
+                    raise failure
+                finally:
+                    del failure  # its traceback has this frame, and those before it
+            if answer is None:
+                raise RpcFailed(grpc.StatusCode.INTERNAL, "the call ended well and without an answer")
+            return message_of(answer, self.max_message)
 
         return call
 
@@ -136,12 +148,6 @@ class Channel:
             raise AssertionError("the last attempt returns or raises")
 
         return call
-
-    def _failure(self, link: Link, waiter: Waiter, event: Event) -> RpcFailed:
-        failure = failure_of(event, self.max_message)
-        if event[0] == MESSAGE:
-            link.cancel(waiter)
-        return failure or RpcFailed(grpc.StatusCode.INTERNAL, "the call ended well and without an answer")
 
     # For RPCs.
 
@@ -202,6 +208,8 @@ class Channel:
                     except OSError as error:
                         failure = cannot_connect(error)
                         self._backoff.failed(failure)
+                        if left_until(until) == 0:
+                            raise RpcFailed(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
                 if not patient:
                     raise RpcFailed(failure.code(), failure.details())
                 left = left_until(until)
@@ -215,20 +223,29 @@ class Channel:
     def _connect(self, until: float | None) -> Link:
         left = left_until(until)
         seconds = CONNECT_SECONDS if left is None else max(0.001, min(left, CONNECT_SECONDS))
+        ends = time.monotonic() + seconds
         sock = self._target.connected(seconds)
         session = session_of(self._target, self._tls, self.max_message)
         try:
             if self._context is None or self._tls is None:
                 sock.setblocking(False)
-                return Link(sock, PlainWire, session)
-            secure = sock = self._context.wrap_socket(sock, server_hostname=self._tls.server_name or self._target.host)
-            if secure.selected_alpn_protocol() != "h2":
-                raise OSError("the server speaks no HTTP/2 (ALPN)")
-            secure.setblocking(False)
-            return Link(secure, lambda sock, session: TlsWire(sock, session, shaken=True), session)
+                link = Link(sock, PlainWire, session)
+            else:
+                name = self._tls.server_name or self._target.host or "localhost"
+                secure = sock = self._context.wrap_socket(sock, server_hostname=name)
+                if secure.selected_alpn_protocol() != "h2":
+                    raise OSError("the server speaks no HTTP/2 (ALPN)")
+                secure.setblocking(False)
+                link = Link(secure, lambda sock, session: TlsWire(sock, session, shaken=True), session)
         except BaseException:
             sock.close()
             raise
+        try:
+            link.greet(ends)
+        except BaseException:
+            link.close(lost("it was not answered"))
+            raise
+        return link
 
     def close(self) -> None:
         """End the connection; what is on its way is cancelled."""
@@ -285,7 +302,7 @@ class StreamRpc(Iterator[bytes]):
             RpcFailed: if it failed.
         """
         if self._failed is not None:
-            raise self._failed
+            raise RpcFailed(self._failed.code(), self._failed.details())
         if self._ended:
             raise StopIteration
         while True:
@@ -309,7 +326,10 @@ class StreamRpc(Iterator[bytes]):
             failure = failure_of(event, self._channel.max_message)
             if failure is None:
                 raise StopIteration
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure, event  # its traceback has this frame, and those before it
 
     def cancel(self) -> None:
         """End it, on the server too; reading it then raises CANCELLED. From any thread."""

@@ -12,7 +12,7 @@ import grpc
 
 from callgate.http2.compression import CompressionError, Larger, decompressed
 from callgate.http2.headers import Metadata, percent_decoded, received
-from callgate.http2.kinds import CANCEL, GONE, LOCAL, MESSAGE, REFUSED_STREAM, STATUS, TOO_LARGE, Event
+from callgate.http2.kinds import ANSWER, CANCEL, GONE, LOCAL, MESSAGE, REFUSED_STREAM, STATUS, TOO_LARGE, Event
 
 __all__ = ["CONNECT_FAILED", "RpcFailed", "failure_of", "lost", "message_of"]
 
@@ -131,6 +131,6 @@ def failure_of(event: Event, max_message: int) -> RpcFailed | None:
         return RpcFailed(code, f"the server reset the call (HTTP/2 error code {event[2]})")
     if kind == TOO_LARGE:
         return _too_large(str(event[2]), max_message)
-    if kind == MESSAGE:
+    if kind in (MESSAGE, ANSWER):
         return RpcFailed(grpc.StatusCode.INTERNAL, "the server sent two answers to one call")
     raise AssertionError(f"no event ends an RPC that is {event!r}")

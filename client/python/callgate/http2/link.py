@@ -72,6 +72,7 @@ class Link:
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wakes, False)
+        self._why = ""  # it ended
         self.leaving = False
         self.failure: RpcFailed | None = None
 
@@ -79,6 +80,27 @@ class Link:
     def usable(self) -> bool:
         """Whether a new call may go here, as far as is known."""
         return not self.leaving and self.failure is None
+
+    def greet(self, until: float) -> None:
+        """Wait until the server says that it speaks HTTP/2.
+
+        Args:
+            until: when to give up, `time.monotonic()` seconds.
+
+        Raises:
+            OSError: if it does not, or hangs up.
+        """
+        with self._lock:
+            self._flush()
+        while not self._session.greeted:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            wait(self._fd, self._woken, self._writing, left)
+            with self._lock:
+                self._read()
+                if self.failure is not None:
+                    raise OSError(self._why)
 
     def begin(
         self, waiter: Waiter, path: bytes, timeout: bytes | None, pairs: Pairs, data: bytes, streaming: bool
@@ -204,10 +226,10 @@ class Link:
         try:
             events = self._wire.read()
         except (OSError, ProtocolError) as error:
-            self._end(lost(str(error)))
+            self._end(str(error))
             return
         if events is None:
-            self._end(lost("Socket closed"))
+            self._end("Socket closed")
             return
         for event in events:
             if event[0] == GOAWAY:
@@ -222,20 +244,21 @@ class Link:
             if waiter.asleep is not None:
                 self._wake(waiter)
         if self.leaving and not self._waiting:
-            self._end(lost("the server ended it"))
+            self._end("the server ended it")
 
     def _flush(self) -> None:
         try:
             self._writing = not self._wire.write()
         except (OSError, ProtocolError) as error:
-            self._end(lost(str(error)))
+            self._end(str(error))
             return
         if not self._session.alive and not self._waiting:
-            self._end(lost("the server ended it"))
+            self._end("the server ended it")
 
-    def _end(self, failure: RpcFailed) -> None:
+    def _end(self, why: str, failure: RpcFailed | None = None) -> None:
         if self.failure is None:
-            self.failure = failure
+            self._why = why
+            self.failure = failure or lost(why)
             try:
                 self._sock.shutdown(socket.SHUT_RDWR)  # who polls it wakes up
             except OSError:
@@ -287,4 +310,4 @@ class Link:
     def close(self, failure: RpcFailed) -> None:
         """End the connection; who waits gets this failure."""
         with self._lock:
-            self._end(failure)
+            self._end(failure.details(), failure)
