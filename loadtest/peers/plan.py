@@ -20,6 +20,7 @@ _PEERS = ("bare_grpcio", "grpc_aio", "rpyc", "pyro5", "zerorpc", "ray_actors", "
 _WAYS = {
     "submit": "submit, threads",
     "aio": "submit, asyncio",
+    "aio-call": "call, asyncio",
     "call": "call, threads",
     "advised": "call, threads",
     "coroutines": "call, threads",
@@ -66,10 +67,10 @@ def targets() -> list[Target]:
     made = []
     for transport in reversed(TRANSPORTS):
         # How the ways of calling compare shows on one transport.
-        for mode in ("aio", "submit", "advised") if transport == "native" else ("aio",):
-            title = f"Callgate {transport} ({_WAYS[mode]})"
+        for way in ("aio", "aio-call", "submit", "advised") if transport == "native" else ("aio",):
+            title, mode = f"Callgate {transport} ({_WAYS[way]})", f"{transport}:{way}"
             made.append(
-                Target(f"callgate-{transport}-{mode}", title, "callgate", mode, "callgate", f"{transport}-advised")
+                Target(f"callgate-{transport}-{way}", title, "callgate", mode, "callgate", f"{transport}-advised")
             )
     for name in _PEERS:
         system: System = importlib.import_module(f"loadtest.peers.systems.{name}").SYSTEM
@@ -77,13 +78,13 @@ def targets() -> list[Target]:
         made.append(Target(name, system.title, name, "call", "peer", leaves_out=system.leaves_out, h2load=speaks_grpc))
     for transport in reversed(TRANSPORTS):
         for executor in EXECUTORS:
-            mode = "coroutines" if executor == "coroutines" else "call"
+            way = "coroutines" if executor == "coroutines" else "call"
             made.append(
                 Target(
                     f"callgate-{transport}-{executor}",
-                    f"Callgate {transport}, {executor} ({_WAYS[mode]})",
+                    f"Callgate {transport}, {executor} ({_WAYS[way]})",
                     "callgate",
-                    mode,
+                    f"{transport}:{way}",
                     "executor",
                     f"{transport}-{executor}",
                     {"scaled": "numpy does not import in sub-interpreters"} if executor == "interpreters" else {},

@@ -52,7 +52,7 @@ class Extent:
         """Function and callers; what may leave a long queue behind comes last: the server is replaced after it."""
         levels = self.executor_levels if target.group == "executor" else self.levels
         functions = target.functions(self.functions)
-        if target.mode in ("submit", "advised"):
+        if target.mode.endswith((":submit", ":advised", ":aio-call")):
             # 10 s each, where the function is all the work: how it is called shows with 64 callers as well.
             yield from (cell for cell in _cells(functions, levels) if cell != ("burn", 512))
         else:

@@ -118,3 +118,62 @@ def test_an_idle_leader_keeps_the_lead_after_it_has_lost_it_once(source):
         looks.wait(0.012)  # two looks of the watch at an idle leader
     source.give(lambda worker: names.put(threading.current_thread().name))
     assert names.get(timeout=10) in {"test-receiver-0", "test-receiver-1", "test-receiver-2"}
+
+
+def test_a_thread_takes_more_while_it_leads_and_none_when_it_leads_no_longer(source):
+    taken: list[object] = []
+    go, others = threading.Event(), threading.Event()
+
+    def first(worker: Worker) -> None:
+        taken.append(worker.take())
+        worker.aside()
+        taken.append(worker.take())
+        go.set()
+
+    def second(worker: Worker) -> None:
+        raise AssertionError("it was taken, and is for who took it")
+
+    source.give(first, second, lambda worker: others.set())
+    assert go.wait(10)
+    assert others.wait(10)
+    assert taken == [second, None]
+
+
+def test_what_takes_long_is_told_on_another_thread_when_it_loses_the_lead(source):
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    go = threading.Event()
+
+    def slow(worker: Worker) -> None:
+        worker.overdue = lambda: (told.put(threading.current_thread().name), go.set())
+        go.wait(20)
+        worker.overdue = None
+
+    source.give(slow)
+    assert told.get(timeout=10) == "test-receiver-watch"
+
+
+def test_a_thread_settles_what_it_left_undone_before_it_stops_leading():
+    source = Source()
+    settled, undone = threading.Semaphore(0), threading.Event()
+
+    def settle() -> None:
+        if undone.is_set():
+            settled.release()
+
+    go = threading.Event()
+    receivers = Receivers(source.receive, lambda job, worker: job(worker), settle, threads=4, name="test-settle")
+    receivers.start()
+
+    def steps_aside(worker: Worker) -> None:
+        undone.set()
+        worker.aside()
+        assert settled.acquire(timeout=10)  # before another leads
+
+    def loses_the_lead(worker: Worker) -> None:
+        go.wait(20)
+
+    source.give(steps_aside)
+    assert settled.acquire(timeout=10)  # and when it was done, since it did not lead then
+    source.give(loses_the_lead, lambda worker: go.set())
+    assert settled.acquire(timeout=10)
+    source.close()

@@ -1,6 +1,7 @@
-"""Callgate: both transports, each executor, and three ways of calling from Python.
+"""Callgate: both transports, each executor, and four ways of calling from Python.
 
-A variant is "TRANSPORT-EXECUTOR"; the executor "advised" is what docs/executors.md says, a function at a time.
+A mode is "TRANSPORT:WAY", the client's transport and how it calls. A variant is "TRANSPORT-EXECUTOR"; the executor
+"advised" is what docs/executors.md says, a function at a time.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from loadtest.peers.system import Caller, Client, System
+from loadtest.peers.system import Caller, Client, Drive, System
 from loadtest.server import ROOT
 
 __all__ = ["EXECUTORS", "SYSTEM", "TRANSPORTS", "settings_of"]
@@ -91,7 +92,7 @@ _IN_FLIGHT = 512
 
 
 def _module(function: str, mode: str) -> str:
-    if mode == "coroutines" or (mode in ("submit", "aio", "advised") and function == "nap"):
+    if mode == "coroutines" or (mode in ("submit", "aio", "aio-call", "advised") and function == "nap"):
         return "peer_coroutines"
     return "math" if function == "sqrt" else "peer_functions"
 
@@ -99,10 +100,10 @@ def _module(function: str, mode: str) -> str:
 class _Threads:
     """One Gate, which all threads share."""
 
-    def __init__(self, address: str, mode: str) -> None:
+    def __init__(self, address: str, mode: str, transport: Any) -> None:
         import callgate
 
-        self._gate = callgate.connect(address, in_flight=_IN_FLIGHT)
+        self._gate = callgate.connect(address, in_flight=_IN_FLIGHT, transport=transport)
         self._mode = mode
 
     def caller(self) -> Caller:
@@ -115,38 +116,55 @@ class _Threads:
 class _Tasks:
     """One asyncio Gate, which all tasks share."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, mode: str, transport: Any) -> None:
         import callgate.aio
 
-        self._gate = callgate.aio.connect(address, in_flight=_IN_FLIGHT)
+        self._gate = callgate.aio.connect(address, in_flight=_IN_FLIGHT, transport=transport)
+        self._mode = mode
 
     def caller(self) -> Caller:
-        gate = self._gate
+        gate, mode = self._gate, self._mode
+
+        async def submit(name: str, args: tuple[Any, ...]) -> Any:
+            return await gate.submit(_module(name, mode), name, *args)
 
         async def call(name: str, args: tuple[Any, ...]) -> Any:
-            return await gate.submit(_module(name, "aio"), name, *args)
+            return await gate.call(_module(name, mode), name, *args)
 
-        return call
+        return submit if mode == "aio" else call
 
 
 def _connect(address: str, mode: str) -> Client:
     import callgate
 
     callgate.keep_freed_memory()
-    return _Tasks(address) if mode == "aio" else _Threads(address, mode)
+    transport, _, way = mode.partition(":")
+    return (_Tasks if way in ("aio", "aio-call") else _Threads)(address, way, transport)
+
+
+#: What callers are, by how they call.
+_DRIVES: dict[str, Drive] = {
+    "call": "threads",
+    "coroutines": "threads",
+    "advised": "threads",
+    "submit": "threads",
+    "aio": "tasks",
+    "aio-call": "tasks",
+}
 
 
 SYSTEM = System(
     title="Callgate",
     environment=".venv",
     packages=("callgate", "grpcio", "protobuf", "numpy"),
-    drives={"call": "threads", "coroutines": "threads", "advised": "threads", "submit": "threads", "aio": "tasks"},
+    drives={f"{transport}:{way}": drive for transport in TRANSPORTS for way, drive in _DRIVES.items()},
     settings=(
         "`callgate serve` with the settings that systems/callgate.py holds: the defaults, but for room for 512 callers "
         "(limits.calls, queue, the client's in_flight), one worker for the one core, and 512 threads where threads are "
         "what runs functions. Where no executor is named: serial for sqrt and record, threads for scaled, processes "
         "for burn, coroutines for nap, as docs/executors.md advises. "
-        "Clients: one Gate for all callers; `call` from threads, `submit` from threads, `submit` from asyncio's tasks; "
+        "Clients: one Gate for all callers, over the server's transport; `call` and `submit` from threads and from "
+        "asyncio's tasks; "
         "`keep_freed_memory()` as docs/python-client.md advises for large values."
     ),
     connect=_connect,

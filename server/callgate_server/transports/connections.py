@@ -62,7 +62,7 @@ class Connections:
         self._all: set[Connection] = set()
         self._dirty: deque[Connection] = deque()
         self._stops = False
-        #: Set while it stops, once nothing is left that a socket did not take.
+        #: Set while it stops, once nothing is left to be sent that a client has not read.
         self.sent = threading.Event()
 
     def __iter__(self) -> Iterator[Connection]:
@@ -92,7 +92,7 @@ class Connections:
                 self._woken.recv(64)
                 if self._stops:
                     self._stop_listening()
-        if self._stops and not any(connection.writing for connection in self._all):
+        if self._stops and not any(one.writing or one.session.queued for one in self._all):
             self.sent.set()
 
     def _stop_listening(self) -> None:

@@ -58,6 +58,12 @@ enum {
 #define WRITE_BYTES (256 << 10)
 #define LONG_WRITE (64 << 10)
 
+/* What a server's client may send before it is taken, on all streams together; and bytes of answers that it leaves unread
+ * beyond which nothing more is taken, until it has read half of them. So what one connection can have here is bounded,
+ * whatever it asks for, and a client that sends without reading comes to read. Arbitrary, beside what large calls take. */
+#define SERVER_WINDOW (64 << 20)
+#define UNREAD (32 << 20)
+
 #define HEAD 5 /* bytes before a message: a flag and its size */
 
 typedef struct Stream {
@@ -106,10 +112,11 @@ typedef struct {
     PyObject *no_metadata;
     PyObject *authority, *scheme, *agent;
     unsigned char *out; /* bytes from `out_start` to `out_size` are to be sent */
-    size_t out_start, out_size, out_capacity;
+    size_t out_start, out_size, out_capacity, out_limit;
     int broken; /* an error was raised in a callback */
     int greeted; /* the peer's SETTINGS came */
     Py_ssize_t open, queued; /* streams; bytes of messages that are to be sent */
+    size_t withheld; /* bytes that came and that the peer was not told to be taken */
 } Session;
 
 static PyObject *ProtocolError;
@@ -564,7 +571,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     Session *self = user;
     (void)flags;
     Stream *stream = nghttp2_session_get_stream_user_data(session, id);
-    nghttp2_session_consume_connection(session, size);
+    if (self->server && self->queued > UNREAD)
+        self->withheld += size;
+    else
+        nghttp2_session_consume_connection(session, size);
     if (stream == NULL)
         return 0;
     if (!stream->streaming) /* else who reads says so: see consume() */
@@ -760,6 +770,8 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     Session *self = user;
     Stream *stream = source->ptr;
     (void)session, (void)frame; /* no padding: nobody asks for it */
+    if (self->out_size - self->out_start >= self->out_limit)
+        return NGHTTP2_ERR_WOULDBLOCK; /* it is asked again; else all of a large message would be here at once */
     if (!reserve(self, 9 + length))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     memcpy(self->out + self->out_size, head, 9);
@@ -918,8 +930,8 @@ static int session_init(Session *self, PyObject *args, PyObject *kwargs)
         };
         failed = nghttp2_submit_settings(self->session, NGHTTP2_FLAG_NONE, settings, 4);
     }
-    if (!failed) /* the connection's window: every stream's reader has its own, and this must not be in their way */
-        failed = nghttp2_session_set_local_window_size(self->session, NGHTTP2_FLAG_NONE, 0, 0x7fffffff);
+    if (!failed) /* a client's: every stream's reader has its own, and this must not be in their way */
+        failed = nghttp2_session_set_local_window_size(self->session, NGHTTP2_FLAG_NONE, 0, server ? SERVER_WINDOW : 0x7fffffff);
     return failed ? fail_with(failed) : 0;
 }
 
@@ -992,8 +1004,13 @@ static PyObject *session_read(Session *self, PyObject *argument)
 /* Have nghttp2 make bytes until there are about `limit`. */
 static int fill(Session *self, size_t limit)
 {
+    self->out_limit = limit;
     while (self->out_size - self->out_start < limit) {
         const uint8_t *data;
+        if (self->withheld > 0 && self->queued <= UNREAD / 2) {
+            nghttp2_session_consume_connection(self->session, self->withheld);
+            self->withheld = 0;
+        }
         ssize_t size = nghttp2_session_mem_send(self->session, &data);
         if (size < 0)
             return fail_with((int)size);
