@@ -42,11 +42,15 @@ def _client(name: str) -> Language:
     return Language(name, (str(ROOT / "client" / name / "conformance"),))
 
 
+_PYTHON = (sys.executable, "-m", "tests.conformance.runner_python")
+
 #: All languages by name. Python's runner needs nothing that the driver does not have.
 LANGUAGES = {
     language.name: language
     for language in (
-        Language("python", (sys.executable, "-m", "tests.conformance.runner_python")),
+        Language("python", _PYTHON),
+        # The same client over its other transport.
+        Language("python-native", (*_PYTHON, "--transport", "native")),
         _client("go"),
         _client("typescript"),
         _client("java"),

@@ -5,6 +5,7 @@ It uses what users use: `callgate.connect`, `callgate.aio` for what has to be ca
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import grpc
 
 import callgate
+import callgate._connection
 import callgate.aio
 from callgate.v1 import function_service_pb2 as service_pb
 from callgate.v1 import function_service_pb2_grpc as stubs
@@ -241,6 +243,9 @@ def _function(info: callgate.FunctionInfo) -> Answer:
 
 def main() -> None:
     """Answer until standard input ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--transport", choices=["grpcio", "native"], default="grpcio", help="the client's transport")
+    callgate._connection.DEFAULT_TRANSPORT = parser.parse_args().transport
     runner = Runner()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(runner.handle(json.loads(line))) + "\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import callgate._connection
 import tests.conftest
 
 pytest.importorskip("yaml", reason="PyYAML is not installed")
@@ -24,7 +25,8 @@ CASES = cases.load_all()
 @pytest.fixture(scope="module")
 def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
     with Servers(tmp_path_factory.mktemp("conformance"), tests.conftest.transport) as servers:
-        made = Player(servers, lambda: Runner(LANGUAGES["python"]))
+        native = callgate._connection.DEFAULT_TRANSPORT == "native"
+        made = Player(servers, lambda: Runner(LANGUAGES["python-native" if native else "python"]))
         yield made
         assert made.close() == ""
 

@@ -172,6 +172,23 @@ def test_a_sender_is_told_when_a_reader_is_slow_and_when_it_may_go_on():
     assert pair.server.take_drained() == ()
 
 
+def test_a_message_larger_than_the_window_comes_although_nobody_has_read_those_before():
+    pair = Pair(make_client(window=65_535), make_server(crowd=1 << 20))
+    stream = pair.begin(streaming=True)
+    sizes = [10, 500_000, 20]
+    for size in sizes:
+        pair.server.send(stream, b"x" * size)
+    pair.server.finish(stream, 0, b"", ())
+    got: list[Event] = []
+    for _ in range(100):
+        got += pair.to_client()
+        pair.to_server()
+    assert [len(event[2]) for event in got if event[0] == MESSAGE] == sizes
+    assert got[-1][0] == STATUS
+    pair.client.consume(stream, 1 << 30)  # more than came: no harm
+    pair.client.consume(999, 1)
+
+
 def test_a_sender_that_waits_is_told_when_its_client_has_left():
     pair = Pair(make_client(window=65_535), make_server(crowd=10))
     stream = pair.begin(streaming=True)

@@ -79,6 +79,7 @@ typedef struct Stream {
     int head_bytes;
     PyObject *message; /* being received; whole when `filled` is `size` */
     Py_ssize_t filled, size;
+    size_t unconsumed; /* client, of a stream: bytes that its reader has not been told of */
     PyObject *whole; /* of a client's unary call: its answer, until the status comes */
     unsigned is_grpc : 1, is_post : 1;
     unsigned announced : 1;    /* server: its CALL, or TOO_LARGE, is out */
@@ -116,6 +117,7 @@ typedef struct {
     int broken; /* an error was raised in a callback */
     int greeted; /* the peer's SETTINGS came */
     Py_ssize_t open, queued; /* streams; bytes of messages that are to be sent */
+    size_t window; /* of a stream, of what comes */
     size_t withheld; /* bytes that came and that the peer was not told to be taken */
 } Session;
 
@@ -577,9 +579,19 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
         nghttp2_session_consume_connection(session, size);
     if (stream == NULL)
         return 0;
-    if (!stream->streaming) /* else who reads says so: see consume() */
+    if (!stream->streaming) {
         nghttp2_session_consume_stream(session, id, size);
-    return take_data(self, stream, data, size) < 0 ? callback_failed(self) : 0;
+        return take_data(self, stream, data, size) < 0 ? callback_failed(self) : 0;
+    }
+    /* Who reads sets the pace, see consume(); but a message that is larger than the window has to come nevertheless. */
+    stream->unconsumed += size;
+    if (take_data(self, stream, data, size) < 0)
+        return callback_failed(self);
+    if (stream->message != NULL && (size_t)stream->size > self->window / 2) {
+        nghttp2_session_consume_stream(session, id, stream->unconsumed);
+        stream->unconsumed = 0;
+    }
+    return 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
@@ -890,6 +902,7 @@ static int session_init(Session *self, PyObject *args, PyObject *kwargs)
         return -1;
     }
     self->server = server;
+    self->window = window;
     self->max_message = max_message;
     self->crowd = crowd;
     self->authority = Py_XNewRef(authority);
@@ -1238,9 +1251,16 @@ static PyObject *session_consume(Session *self, PyObject *args)
     Py_ssize_t size;
     if (!PyArg_ParseTuple(args, "in", &id, &size))
         return NULL;
-    int failed = nghttp2_session_consume_stream(self->session, id, (size_t)size);
-    if (failed == NGHTTP2_ERR_NOMEM)
-        return PyErr_NoMemory();
+    Stream *stream = stream_of(self, id);
+    if (stream != NULL && size > 0) {
+        size_t taken = (size_t)size < stream->unconsumed ? (size_t)size : stream->unconsumed;
+        stream->unconsumed -= taken;
+        int failed = nghttp2_session_consume_stream(self->session, id, taken);
+        if (failed) {
+            fail_with(failed);
+            return NULL;
+        }
+    }
     Py_RETURN_NONE;
 }
 
