@@ -259,6 +259,8 @@ def test_who_reads_passes_it_on_when_it_has_its_answer(make):
         threads.append(thread)
         while not (link._reader is waiter or waiter.asleep is not None):
             pass
+    while len(server.events) < len(waiters):  # it has all requests
+        pass
     for number, waiter in enumerate(waiters):
         server.do(lambda waiter=waiter: server.session.respond(waiter.stream, b"y"))
         threads[number].join(10)

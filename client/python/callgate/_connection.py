@@ -316,7 +316,9 @@ def _token(token: object) -> str:
 
 def _tls(ca: Pem | None, certificate: Pem | None, key: Pem | None, server_name: str) -> TlsFiles:
     """TLS with files that were read once, and can be used."""
-    made = TlsFiles(_pem(ca, "ca"), _pem(certificate, "certificate"), _pem(key, "key"), server_name)
+    made = TlsFiles(
+        ca=_pem(ca, "ca"), key=_pem(key, "key"), certificate=_pem(certificate, "certificate"), server_name=server_name
+    )
     if (
         certificate is not None
         and key is not None
