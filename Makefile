@@ -19,8 +19,9 @@ IMAGE ?= callgate
 ENVIRONMENT := requirements/environment.sh
 # What is compiled, where there is a compiler: see client/python/build_compiled.py.
 COMPILED := client/python/callgate/values/_compiled.c client/python/callgate/http2/_session.c
+HEADERS := $(wildcard client/python/callgate/http2/*.h)
 # Anything that changes what an environment holds makes it anew.
-SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt client/python/build_compiled.py $(COMPILED)
+SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt client/python/build_compiled.py $(COMPILED) $(HEADERS)
 PROTOS := $(wildcard protos/callgate/v1/*.proto)
 PYTHON_TREES := client/python server tests loadtest examples requirements
 
@@ -150,8 +151,9 @@ loadtest: .venv/.server .venv-loadtest/.loadtest ## Load a server for a minute, 
 	.venv-loadtest/bin/python -m loadtest --callgate .venv/bin/callgate $(ARGS)
 
 .PHONY: fuzz
-fuzz: .venv-fuzz/.fuzz ## Fuzz the decoder, which takes bytes from strangers (FUZZ_SECONDS=60)
+fuzz: .venv-fuzz/.fuzz ## Fuzz what takes bytes from strangers: values, HTTP/2 (FUZZ_SECONDS=60 for each)
 	.venv-fuzz/bin/python -m tests.fuzz.decode_value $(FUZZ_SECONDS) $(ARGS)
+	.venv-fuzz/bin/python -m tests.fuzz.receive_http2 $(FUZZ_SECONDS) $(ARGS)
 
 .PHONY: image
 image: ## Build the container image, and prove that it serves (IMAGE=callgate)

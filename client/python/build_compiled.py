@@ -72,7 +72,7 @@ class CompiledBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # it has
 
 
 def compile_module(source: Path, module: Path, libraries: Sequence[str]) -> str | None:
-    """Compile a module, unless it is newer than its source.
+    """Compile a module, unless it is newer than its source and the headers beside that.
 
     Args:
         source: the C file.
@@ -82,7 +82,8 @@ def compile_module(source: Path, module: Path, libraries: Sequence[str]) -> str 
     Returns:
         Why it is not there; None if it is.
     """
-    if module.exists() and module.stat().st_mtime >= source.stat().st_mtime:
+    newest = max(file.stat().st_mtime for file in (source, *source.parent.glob("*.h")))
+    if module.exists() and module.stat().st_mtime >= newest:
         return None
     link = shlex.split(sysconfig.get_config_var("LDSHARED") or "cc -shared")
     if os.environ.get("CC"):

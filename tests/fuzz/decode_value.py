@@ -22,8 +22,9 @@ import atheris
 with atheris.instrument_imports(include=["callgate"]):
     from callgate.buffers import Tensor
     from callgate.errors import ValueDecodeError
+    from callgate.v1 import function_service_pb2 as pb_call
     from callgate.v1 import value_pb2 as pb
-    from callgate.values import _compiled, decode, encode
+    from callgate.values import _compiled, decode, decode_arguments, encode
 
 import numpy  # loaded now: the first tensor must not pay for it
 from google.protobuf.message import DecodeError
@@ -51,6 +52,7 @@ def check(data: bytes) -> None:
 
 
 def _decode(data: bytes) -> float:
+    _decode_call(data)
     found = _compiled.decode(data, 0, 100, 10_000_000)  # also what protobuf's parser would refuse
     try:
         message = pb.Value.FromString(data)
@@ -70,6 +72,19 @@ def _decode(data: bytes) -> float:
     encode(value)  # what Python could hold can be sent back
     _use(value)
     return spent
+
+
+def _decode_call(data: bytes) -> None:
+    """The same bytes as a request: C takes less than protobuf's parser, and reads it alike."""
+    found = _compiled.call(data, 100, 10_000_000)
+    if found is None:
+        return
+    message = pb_call.CallFunctionRequest.FromString(data)
+    args, kwargs = decode_arguments(message.args, message.kwargs)
+    if repr((message.module, message.function, args)) != repr(found[:3]) or repr(kwargs) != repr(
+        {name: found[3][name] for name in kwargs}
+    ):
+        raise RuntimeError(f"the compiled decoder reads {found!r}, and not {(args, kwargs)!r}")
 
 
 def _use(value: Any) -> None:
@@ -108,6 +123,8 @@ def main() -> None:
 
         for index, value in enumerate([*(value for _, _, value in CASES), *_own_long_doubles(), *_tables()]):
             (Path(corpus) / str(index)).write_bytes(encode(value).SerializeToString())
+            call = pb_call.CallFunctionRequest(module="m", function="f", args=[encode(value)])
+            (Path(corpus) / f"{index}-call").write_bytes(call.SerializeToString())
         options = [
             f"-max_total_time={seconds}", f"-rss_limit_mb={_MEMORY_MB}", f"-max_len={_INPUT_BYTES}", "-timeout=10",
             "-print_final_stats=1", *arguments, corpus,

@@ -309,6 +309,24 @@ def test_calls_that_a_leaving_server_did_not_take_are_told_to_be_refused(pair):
     assert (GONE, taken) not in [event[:2] for event in events]
 
 
+def test_calls_that_waited_for_a_place_when_the_server_left_are_told(pair):
+    pair = Pair(server=make_server(streams=1))
+    pair.to_client()
+    taken = pair.begin()
+    waiting = [pair.client.request(PATH, None, (), b"question", False) for _ in range(3)]
+    assert pair.to_server() == []
+    pair.server.go_away(True)
+    events = pair.to_client()
+    pair.server.respond(taken, b"answer")
+    events += pair.to_client()
+    pair.to_server()
+    if pair.client.pending:
+        events += pair.client.receive(b"")
+    assert (ANSWER, taken, b"answer") in events
+    assert {event[1] for event in events if event[0] == GONE} == set(waiting)
+    assert pair.client.open == 0
+
+
 def test_a_client_without_a_status_is_told_so(pair):
     stream = pair.begin()
     # An answer that ends without trailers, as a proxy may give.
@@ -433,7 +451,8 @@ def test_a_session_that_is_dropped_lets_go_of_its_messages():
         lambda one: one.receive("text"),
         lambda one: one.output(-1),
         lambda one: one.converse("1"),
-        lambda one: one.__init__(server=True, max_message=1, crowd=1, window=1, streams=1),
+        lambda one: type(one)(),
+        lambda one: type(one)(server=True, max_message="1", crowd=1, window=1, streams=1),
     ],
 )
 def test_what_is_wrong_is_an_exception(call):

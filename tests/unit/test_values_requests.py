@@ -112,6 +112,8 @@ def test_the_limits_are_those_of_all_arguments_together(args, depth, elements):
         "a name twice": b"\x0a\x01m\x12\x01f\x12\x01g",
         "an unknown field": b"\x0a\x01m\x12\x01f\x32\x00",
         "no UTF-8": b"\x0a\x01\xff\x12\x01f",
+        "no UTF-8 twice, found by fuzzing": b"\x0a\x01\xff\x12\x01\xff",
+        "no UTF-8 in keywords": b"\x0a\x01m\x12\x01f\x22\x07\x0a\x01\xff\x12\x02\x18\x02",
         "a keyword twice": b"\x0a\x01m\x12\x01f" + 2 * b"\x22\x07\x0a\x01k\x12\x02\x18\x02",
         "an argument without a kind": b"\x0a\x01m\x12\x01f\x1a\x00",
     }.values(),

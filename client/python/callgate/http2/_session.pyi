@@ -70,6 +70,9 @@ class Session:
     def greeted(self) -> bool:
         """Whether the peer has said that it speaks HTTP/2: its settings came."""
     @property
+    def pending(self) -> bool:
+        """Whether writing brought events (a call that waited may not be sent any more); `receive(b"")` has them."""
+    @property
     def wants_output(self) -> bool:
         """Whether there may be bytes to send."""
     @property

@@ -91,6 +91,13 @@ class AioLink(asyncio.Protocol):
             return
         if not self.greeted.done() and self._session.greeted:
             self.greeted.set_result(None)
+        self._deliver(events)
+        if self._session.wants_output:
+            self._flush_soon()
+        if self.leaving and not self._waiting:
+            self._end("the server ended it")
+
+    def _deliver(self, events: list[Event]) -> None:
         waiting = self._waiting
         for event in events:
             if event[0] == GOAWAY:
@@ -101,10 +108,6 @@ class AioLink(asyncio.Protocol):
                 if event[0] != MESSAGE:
                     del waiting[event[1]]
                 waiter.give(event)
-        if self._session.wants_output:
-            self._flush_soon()
-        if self.leaving and not waiting:
-            self._end("the server ended it")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
@@ -171,6 +174,8 @@ class AioLink(asyncio.Protocol):
                 if not data:
                     break
                 transport.write(data)
+            if self._session.pending:
+                self._deliver(self._session.receive(b""))
         except ProtocolError as error:
             self._end(str(error))
 

@@ -231,6 +231,11 @@ class Link:
         if events is None:
             self._end("Socket closed")
             return
+        self._deliver(events)
+        if self.leaving and not self._waiting:
+            self._end("the server ended it")
+
+    def _deliver(self, events: list[Event]) -> None:
         for event in events:
             if event[0] == GOAWAY:
                 self.leaving = True
@@ -243,8 +248,6 @@ class Link:
                 del self._waiting[event[1]]
             if waiter.asleep is not None:
                 self._wake(waiter)
-        if self.leaving and not self._waiting:
-            self._end("the server ended it")
 
     def _flush(self) -> None:
         try:
@@ -252,6 +255,8 @@ class Link:
         except (OSError, ProtocolError) as error:
             self._end(str(error))
             return
+        if self._session.pending:
+            self._deliver(self._session.receive(b""))
         if not self._session.alive and not self._waiting:
             self._end("the server ended it")
 

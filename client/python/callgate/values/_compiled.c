@@ -648,10 +648,14 @@ static PyObject *get_call(Span from, Budget *budget)
         }
         PyList_SET_ITEM(positional, i, item);
     }
-    PyTuple_SET_ITEM(made, 0, get_string(module));
-    PyTuple_SET_ITEM(made, 1, get_string(function));
-    PyTuple_SET_ITEM(made, 3, get_kwargs(kwargs, named, budget));
-    if (PyTuple_GET_ITEM(made, 0) == NULL || PyTuple_GET_ITEM(made, 1) == NULL || PyTuple_GET_ITEM(made, 3) == NULL)
+    /* One after the other: with an exception set, nothing more may be tried. */
+    PyObject *item = get_string(module);
+    PyTuple_SET_ITEM(made, 0, item);
+    if (item != NULL)
+        PyTuple_SET_ITEM(made, 1, item = get_string(function));
+    if (item != NULL)
+        PyTuple_SET_ITEM(made, 3, item = get_kwargs(kwargs, named, budget));
+    if (item == NULL)
         Py_CLEAR(made);
     return made;
 }
