@@ -10,6 +10,7 @@ import time
 import grpc
 import pytest
 import served_functions
+import streamed_functions as streamed
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
@@ -132,6 +133,22 @@ def test_a_client_that_asks_and_does_not_read_is_refused_after_a_while_and_other
         assert 4 <= asked < 12  # four times the largest message
         with callgate.connect(server.address) as gate:
             assert gate.call(M, "add", 1, 2) == 3
+
+
+def test_a_deadline_ends_a_stream_whose_client_neither_reads_nor_leaves(serve):
+    streamed.reset()
+    server = serve(transport="native", expose=[{"functions": ("streamed_functions.*",)}])
+    host, _, port = server.address.rpartition(":")
+    message = pb.CallFunctionRequest(module="streamed_functions", function="endless")
+    encode(100_000, message.args.add())
+    with socket.create_connection((host, int(port))) as raw:
+        client = Session(
+            server=False, max_message=1 << 20, crowd=1, window=1, streams=0, authority=b"x", scheme=b"http", agent=b"x"
+        )
+        path = b"/callgate.v1.FunctionService/StreamFunction"
+        client.request(path, b"300m", (), message.SerializeToString(), True)
+        raw.sendall(client.output(1 << 20))
+        assert streamed.closed["endless"].wait(20)
 
 
 @pytest.mark.slow

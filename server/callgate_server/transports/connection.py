@@ -129,6 +129,9 @@ class Connection:
     def finish(self, stream: int, code: int, text: bytes, metadata: Pairs) -> bool:
         """End a stream with a status; it goes when somebody flushes. False if nobody waits for it."""
         with self._lock:
+            room = self._rooms.pop(stream, None)
+            if room is not None:
+                room.release()  # who ends it from outside (a deadline) ends its sender's waiting
             return not self._closed and self.session.finish(stream, code, text, metadata)
 
     def send(self, stream: int, message: bytes, *, wait: bool) -> bool:

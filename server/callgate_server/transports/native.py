@@ -225,7 +225,12 @@ class NativeTransport:
         left: Any = event
         while left is not None:
             one: _Event = left
-            left = one[2].handler.unary_unary.together(one, worker, self)
+            try:
+                left = one[2].handler.unary_unary.together(one, worker, self)
+            except Exception:
+                self._fault(one[0])
+                self._end(one[0])
+                return
             if left is one:
                 one[0].step_aside = worker.aside
                 Context().run(self._run_unary, one)
