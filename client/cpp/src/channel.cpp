@@ -37,12 +37,14 @@ namespace internal {
 namespace {
 
 // Only what changes nothing is repeated by policy: an UNAVAILABLE may come from a connection that was lost midway, and
-// nobody knows whether the function ran.
+// nobody knows whether the function ran. CallFunction has an entry, without any policy, so that it is found at once:
+// else every call's method is looked for as it is, by its service alone and without a name.
 constexpr std::string_view service_config = R"({"methodConfig": [{
   "name": [{"service": "callgate.v1.FunctionService", "method": "ListFunctions"},
            {"service": "callgate.v1.FunctionService", "method": "GetFunction"}],
   "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
-                  "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
+                  "retryableStatusCodes": ["UNAVAILABLE"]}},
+ {"name": [{"service": "callgate.v1.FunctionService", "method": "CallFunction"}]}]})";
 
 std::string from_environment(const char* name) {
   const char* found = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): read before the Gate's threads are

@@ -37,9 +37,10 @@ void Gate::close() noexcept {
 Value Gate::call(std::string_view module, std::string_view function, const Args& args, const Kwargs& kwargs,
                  const CallOptions& options) const {
   const auto deadline = connection_->deadline(options.timeout);
-  v1::CallFunctionRequest request;
+  internal::Kept<v1::CallFunctionRequest> kept;
+  v1::CallFunctionRequest& request = kept.message();
   internal::fill_request(request, module, function, args, kwargs);
-  connection_->check_size(request.ByteSizeLong());
+  connection_->check_size(kept.sized(request.ByteSizeLong()));
   v1::CallFunctionResponse response;
   {
     const Place place(*connection_, deadline, options.stop);

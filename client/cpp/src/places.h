@@ -1,6 +1,7 @@
 // The places of the calls that one Gate has on their way at once.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -12,6 +13,10 @@ namespace callgate::internal {
 using Instant = std::chrono::steady_clock::time_point;
 
 /// So many places; whoever finds none waits. (std::counting_semaphore can be neither stopped nor closed.)
+///
+/// Invariant: while there are places, taking and giving one is one step on `free_`, and nobody is woken. Who waits says
+/// so in `waiting_` before it looks for a place again, and who gives one looks at `waiting_` after: all in one order
+/// (seq_cst), so one of the two sees the other.
 class Places {
  public:
   explicit Places(int count) : free_(count) {}
@@ -21,46 +26,55 @@ class Places {
 
   /// Takes a place, waiting for one until the instant, if there is one.
   Taken take(const std::optional<Instant>& until, const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    const auto ready = [&] { return free_ > 0 || closed_; };
-    if (!ready()) {
-      if (until) {
-        changed_.wait_until(lock, stop, *until, ready);
-      } else {
-        changed_.wait(lock, stop, ready);
-      }
-    }
     if (closed_) return Taken::closed;
-    if (free_ > 0) {
-      --free_;
-      return Taken::yes;
-    }
-    return stop.stop_requested() ? Taken::stopped : Taken::too_late;
+    return take_free() ? Taken::yes : wait(until, stop);
   }
 
   /// Gives a place back.
   void give() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++free_;
-    }
+    ++free_;
+    if (waiting_ == 0) return;
+    const std::lock_guard lock(mutex_);  // so that who looked, and found none, waits by now
     changed_.notify_one();
   }
 
   /// Wakes all that wait; nobody gets a place any more.
   void close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
+    closed_ = true;
+    const std::lock_guard lock(mutex_);
     changed_.notify_all();
   }
 
  private:
+  bool take_free() {
+    int free = free_;
+    while (free > 0) {
+      if (free_.compare_exchange_weak(free, free - 1)) return true;
+    }
+    return false;
+  }
+
+  Taken wait(const std::optional<Instant>& until, const std::stop_token& stop) {
+    bool taken = false;
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    const auto ready = [&] { return closed_ || (taken = take_free()); };
+    if (until) {
+      changed_.wait_until(lock, stop, *until, ready);
+    } else {
+      changed_.wait(lock, stop, ready);
+    }
+    --waiting_;
+    if (taken) return Taken::yes;
+    if (closed_) return Taken::closed;
+    return stop.stop_requested() ? Taken::stopped : Taken::too_late;
+  }
+
+  std::atomic<int> free_;
+  std::atomic<int> waiting_ = 0;
+  std::atomic<bool> closed_ = false;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  int free_;
-  bool closed_ = false;
 };
 
 }  // namespace callgate::internal

@@ -44,6 +44,10 @@ Text classify(std::string_view bytes, std::size_t* bad) {
         continue;
       }
     }
+    if (static_cast<unsigned char>(bytes[at]) < 0x80) {
+      ++at;
+      continue;
+    }
     const std::size_t length = sequence(bytes.substr(at, 4), surrogate);
     if (length == 0) {
       if (bad != nullptr) *bad = at;
