@@ -36,6 +36,7 @@ class Extension(NamedTuple):
 
 
 EXTENSIONS = (
+    Extension("_wakeups.c", (), "submitted calls of many threads are resolved one by one"),
     Extension("values/_compiled.c", (), "nested values are converted in Python"),
     Extension("http2/_session.c", ("libnghttp2",), "there is no native transport (it needs libnghttp2-dev, on Debian)"),
 )

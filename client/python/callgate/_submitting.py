@@ -33,6 +33,7 @@ from callgate._batches import (
     read_answers,
     weight_of,
 )
+from callgate._futures import SubmittedFuture, release
 from callgate._wire import call_request, closed, closed_unsent, no_lane, no_time
 from callgate.errors import CallgateError
 
@@ -73,6 +74,9 @@ _LOOKED_AT = 4 * MOST_CALLS
 
 #: How long a lane without work waits for some before its thread ends; arbitrary, long beside starting one (0.1 ms).
 _LINGER_SECONDS = 1.0
+
+#: How often the queue's watch looks in vain before its thread ends; arbitrary: a thread for each batch costs more.
+_VAIN_LOOKS = 20
 
 Metadata = tuple[tuple[str, str], ...] | None
 
@@ -199,7 +203,7 @@ class Submitter:
             metadata: of a call that is made from inside a served one; None for others. Such a call goes alone and at
                 once, by a thread of its own: those that hold the lanes may wait for it.
         """
-        one = Submitted(call, deadline, Future())
+        one = Submitted(call, deadline, SubmittedFuture())
         with self._lock:
             if self._closed:
                 raise closed()
@@ -296,14 +300,21 @@ class Submitter:
             self._sooner.notify()
 
     def _watch_queue(self) -> None:
-        """Wake a further lane for calls that have waited, and fail those whose deadline passed, while there are any."""
+        """Wake a further lane for calls that have waited, and fail those whose deadline passed, while there are any.
+
+        After _VAIN_LOOKS with nothing to watch its thread ends; what is submitted between two needs no look before the
+        second of them.
+        """
+        vain = 0
         while True:
             with self._lock:
                 now = time.monotonic()
                 until = self._next_look(now)
-                if until is None:
+                vain = vain + 1 if until is None else 0
+                if self._closed or vain > _VAIN_LOOKS:
                     self._watching = None
                     return
+                until = now + PATIENCE_SECONDS if until is None else until
                 self._watching = until
                 if until > now:
                     # Beyond TIMEOUT_MAX locks refuse to wait.
@@ -341,13 +352,17 @@ class Submitter:
 
 
 def _resolve(running: list[Submitted], slots: list[Any], arrived: list[int]) -> None:
-    for index in arrived:
-        outcome = slots[index]
-        slots[index] = None
-        if type(outcome) is Failed:
-            running[index].future.set_exception(outcome.error)
-        else:
-            running[index].future.set_result(outcome)
+    held: list[Any] = []
+    try:
+        for index in arrived:
+            outcome = slots[index]
+            slots[index] = None
+            if type(outcome) is Failed:
+                running[index].future.settle(None, outcome.error, held)
+            else:
+                running[index].future.settle(outcome, None, held)
+    finally:  # whatever happens: those whose results are set wait for nothing else
+        release(held)
 
 
 def _as_exception(error: BaseException) -> Exception:
