@@ -2,6 +2,7 @@ package callgate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -26,11 +27,19 @@ func (g *Gate) request(module, function string, args []any) (*pb.CallFunctionReq
 	return request, nil
 }
 
+// requestMemory is a request and room for a few arguments: one piece of memory instead of two.
+type requestMemory struct {
+	request pb.CallFunctionRequest
+	args    [2]*pb.Value
+}
+
 func newRequest(module, function string, args []any) (*pb.CallFunctionRequest, error) {
 	if !utf8.ValidString(module) || !utf8.ValidString(function) {
 		return nil, &ValueFormError{Problem: fmt.Sprintf("%s, %s: a name is UTF-8 text", shortKey(module), shortKey(function))}
 	}
-	request := &pb.CallFunctionRequest{Module: module, Function: function}
+	made := new(requestMemory)
+	request := &made.request
+	request.Module, request.Function = module, function
 	limits := budget{elements: mostElements}
 	for _, arg := range args {
 		if kwargs, ok := arg.(Kwargs); ok {
@@ -44,7 +53,7 @@ func newRequest(module, function string, args []any) (*pb.CallFunctionRequest, e
 			return nil, err.at("args[%d]", len(request.Args))
 		}
 		if request.Args == nil {
-			request.Args = make([]*pb.Value, 0, len(args))
+			request.Args = slices.Grow(made.args[:0], len(args))
 		}
 		request.Args = append(request.Args, value)
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 // serviceConfig: gRPC itself repeats what never left, or what the server refused unseen. Other UNAVAILABLEs (a connection
-// lost midway) might have run, so the policy covers only the methods that change nothing.
+// lost midway) might have run, so the policy covers only the methods that change nothing. The entry without a policy is
+// found at the first look: for a method without one, gRPC looks for its service's and for everybody's with each call.
 const serviceConfig = `{
   "methodConfig": [{
     "name": [
@@ -32,6 +33,8 @@ const serviceConfig = `{
       "backoffMultiplier": 2,
       "retryableStatusCodes": ["UNAVAILABLE"]
     }
+  }, {
+    "name": [{"service": "callgate.v1.FunctionService", "method": "CallFunction"}]
   }]
 }`
 

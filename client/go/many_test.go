@@ -200,7 +200,8 @@ func TestMapEndsWithItsContext(t *testing.T) {
 	for _, err := range callgate.Map[any](ctx, gate, "conformance_functions", "until_cancelled", slices.Values([]string{tell.event("it"), tell.event("other")})) {
 		got = append(got, err)
 	}
-	if len(got) != 1 || !errors.Is(got[0], context.DeadlineExceeded) {
+	// The server, too, knows the deadline: its answer to the first item may come before this side has ended.
+	if len(got) < 1 || len(got) > 2 || slices.ContainsFunc(got, func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) }) {
 		t.Errorf("got %v", got)
 	}
 }

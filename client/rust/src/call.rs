@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use crate::Gate;
@@ -58,8 +58,9 @@ async fn send(gate: &Gate, request: Request, timeout: Option<Duration>) -> Resul
     let message = request.into_wire()?;
     let _place = gate.place(deadline).await?;
     let request = gate.request(message, deadline)?;
-    let mut stub = gate.stub();
-    let response = deadline.bound(stub.call_function(request), GateError::late).await?;
+    // In its place from the start: tonic's future is large, and would be copied with each move.
+    let sent = pin!(gate.call_function(request));
+    let response = deadline.bound(sent, GateError::late).await?;
     let response = response.map_err(|status| gate.failure(status))?;
     Ok(decode_response(response.into_inner().value)?)
 }

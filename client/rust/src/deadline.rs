@@ -37,7 +37,8 @@ impl Deadline {
         late: impl FnOnce() -> GateError,
     ) -> Result<T, Error> {
         match self.0 {
-            Some(at) => timeout_at(at, future).await.map_err(|_| late().into()),
+            // Boxed: without a deadline, the timer would take memory in each call's future all the same.
+            Some(at) => Box::pin(timeout_at(at, future)).await.map_err(|_| late().into()),
             None => Ok(future.await),
         }
     }

@@ -34,10 +34,14 @@ pub(crate) fn encode_arguments(
     args: Vec<Value>,
     kwargs: Vec<(String, Value)>,
 ) -> Result<(Vec<v1::Value>, BTreeMap<String, v1::Value>), ValueError> {
-    let mut positional = Vec::with_capacity(args.len());
-    for (index, value) in args.into_iter().enumerate() {
-        positional.push(encode(value, &mut Budget::new(), 0).map_err(|error| error.within(format!("args[{index}]")))?);
-    }
+    // Collected, not pushed: where a Value is as large as what it becomes, the vector's memory serves again.
+    let positional = args
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| {
+            encode(value, &mut Budget::new(), 0).map_err(|error| error.within(format!("args[{index}]")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let mut named = BTreeMap::new();
     for (name, value) in kwargs {
         let place = || format!("kwargs{}", super::path::name_place(&name));
