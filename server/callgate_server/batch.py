@@ -65,6 +65,9 @@ class _Member:
     def may_block(self) -> None:
         """A batch has its threads to itself."""
 
+    def runs_here(self) -> None:
+        """A batch has its threads to itself."""
+
     def answer(self, status: Status) -> bool:
         """A member's answer waits for its turn in the pack."""
         return False

@@ -52,6 +52,13 @@ class Caller(Protocol):
         """
         ...
 
+    def runs_here(self) -> None:
+        """Be told, on the thread that carries the call, that it runs there now, since it is expected to be quick.
+
+        A transport that runs calls on the thread that receives them sees to it that one which is not is noticed.
+        """
+        ...
+
 
 class NobodyWaits:
     """A Caller for calls that no transport made: tests, warm-up, the dispatcher's users in the same process."""
@@ -65,6 +72,9 @@ class NobodyWaits:
         return False
 
     def may_block(self) -> None:
+        """Nothing waits for its thread."""
+
+    def runs_here(self) -> None:
         """Nothing waits for its thread."""
 
 

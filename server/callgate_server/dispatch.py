@@ -134,7 +134,9 @@ class Dispatcher:
             if self._draining:
                 raise draining()
             executor = self.executors[exposed.executor]
-            if not (exposed.pace.quick and executor.runs_at_once() and exposed.batching is None):
+            if exposed.pace.quick and executor.runs_at_once() and exposed.batching is None:
+                call.caller.runs_here()
+            else:
                 call.caller.may_block()
             if exposed.batching is None:
                 response = executor.call(exposed, call)

@@ -97,6 +97,9 @@ class _Everybody:
     def may_block(self) -> None:
         """Its members' callers were told."""
 
+    def runs_here(self) -> None:
+        """Its members' callers were told that it may block."""
+
     def answer(self, status: Status) -> bool:
         """Its members are answered one by one."""
         return False

@@ -68,11 +68,77 @@ def test_a_job_that_steps_aside_holds_up_no_other(source):
     go.set()
 
 
-def test_a_job_that_blocks_without_a_word_loses_the_lead(source):
+def test_a_job_that_stays_and_blocks_loses_the_lead(source):
     go, ran = threading.Event(), threading.Event()
-    source.give(lambda worker: go.wait(20), lambda worker: ran.set())
+
+    def blocks(worker: Worker) -> None:
+        worker.stay()
+        go.wait(20)
+
+    source.give(blocks, lambda worker: ran.set())
     assert ran.wait(10)
     go.set()
+
+
+def test_jobs_that_step_aside_leave_the_watch_asleep_and_one_that_stays_wakes_it():
+    source = Source()
+    receivers = Receivers(source.receive, lambda job, worker: job(worker), threads=4, name="test-asleep")
+    receivers.start()
+    done = threading.Semaphore(0)
+
+    def stays_and_blocks(worker: Worker) -> None:
+        worker.stay()
+        done.acquire(timeout=10)
+
+    for _ in range(3):
+        while receivers._stayed or not receivers._watch_sleeps:
+            threading.Event().wait(0.001)
+        wakes = receivers._watch_wakes.qsize()
+        for _ in range(20):
+            source.give(lambda worker: (worker.aside(), done.release()))
+            assert done.acquire(timeout=10)
+        assert receivers._watch_sleeps
+        assert receivers._watch_wakes.qsize() == wakes == 0
+        ran = threading.Event()
+        source.give(stays_and_blocks, lambda worker, ran=ran: ran.set())
+        assert ran.wait(10)  # although the job before it blocks
+        done.release()
+    source.close()
+
+
+@pytest.mark.parametrize("look", range(1, 8))
+def test_a_job_that_stays_just_as_the_watch_looks_is_seen(look):
+    """At its last looks before it sleeps the watch lowers the flag that the job has raised in the same moment."""
+    source = Source()
+    ran, stayed = threading.Event(), threading.Event()
+
+    def blocks(worker: Worker) -> None:
+        worker.stay()
+        stayed.set()
+        ran.wait(20)
+
+    class Interleaved(Receivers[Job]):
+        lowered = 0
+
+        @property
+        def _stayed(self) -> bool:
+            return self.raised
+
+        @_stayed.setter
+        def _stayed(self, raised: bool) -> None:
+            if threading.current_thread().name == "test-interleaved-watch":
+                self.lowered += 1
+                if self.lowered == look:
+                    source.give(blocks, lambda worker: ran.set())
+                    assert stayed.wait(10)
+            self.raised = raised
+
+    receivers = Interleaved(source.receive, lambda job, worker: job(worker), threads=4, name="test-interleaved")
+    receivers.start()
+    if not stayed.wait(1):  # the watch sleeps, and this is one look too many
+        source.give(blocks, lambda worker: ran.set())
+    assert ran.wait(10)
+    source.close()
 
 
 def test_everything_is_run_once_whatever_steps_aside_and_blocks(source):
@@ -88,6 +154,8 @@ def test_everything_is_run_once_whatever_steps_aside_and_blocks(source):
             if kind < 0.3 and blocking.acquire(blocking=False):
                 if kind < 0.2:
                     worker.aside()
+                else:
+                    worker.stay()
                 never.wait(0.02 * kind)
                 blocking.release()
             runs[number] += 1  # on one thread at a time, or of another number
@@ -145,6 +213,7 @@ def test_what_takes_long_is_told_on_another_thread_when_it_loses_the_lead(source
 
     def slow(worker: Worker) -> None:
         worker.overdue = lambda: (told.put(threading.current_thread().name), go.set())
+        worker.stay()
         go.wait(20)
         worker.overdue = None
 
@@ -170,6 +239,7 @@ def test_a_thread_settles_what_it_left_undone_before_it_stops_leading():
         assert settled.acquire(timeout=10)  # before another leads
 
     def loses_the_lead(worker: Worker) -> None:
+        worker.stay()
         go.wait(20)
 
     source.give(steps_aside)

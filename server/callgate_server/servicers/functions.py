@@ -157,6 +157,7 @@ class FunctionServicer:
 
         burst = dispatcher.burst(call, following, ends)
         source.overdue = burst.climb
+        source.stay()
         try:
             made = dispatcher.call_burst(executor, burst)
         finally:
@@ -268,6 +269,10 @@ class Source(Protocol):
     """
 
     overdue: Callable[[], None] | None
+
+    def stay(self) -> None:
+        """Have it watched from now on: it runs on the thread that receives calls."""
+        ...
 
     def take(self) -> Arrival | None:
         """Another call that has come and that nobody else has taken; None if there is none, or not for this thread."""

@@ -62,6 +62,9 @@ class Connections:
         self._all: set[Connection] = set()
         self._dirty: deque[Connection] = deque()
         self._stops = False
+        #: Held to wake and to close: who stops the server wakes until the thread that leads has closed.
+        self._closing = threading.Lock()
+        self._closed = False
         #: Set while it stops, once nothing is left to be sent that a client has not read.
         self.sent = threading.Event()
 
@@ -173,11 +176,14 @@ class Connections:
         self.wake()
 
     def wake(self) -> None:
-        """Have `wait` return now."""
-        try:
-            self._wakes.send(b"\0")
-        except BlockingIOError:
-            pass  # it is about to
+        """Have `wait` return now; nothing once it is closed."""
+        with self._closing:
+            if self._closed:
+                return
+            try:
+                self._wakes.send(b"\0")
+            except BlockingIOError:
+                pass  # it is about to
 
     def close(self) -> None:
         """Close everything, on the thread that leads, once nobody waits any more."""
@@ -187,6 +193,8 @@ class Connections:
         self._all.clear()
         self._listeners.close()
         self._poller.close()
-        self._woken.close()
-        self._wakes.close()
+        with self._closing:
+            self._closed = True
+            self._woken.close()
+            self._wakes.close()
         os.close(self._spare)

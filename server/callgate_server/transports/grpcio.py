@@ -193,6 +193,9 @@ class _GrpcioCaller:
     def may_block(self) -> None:
         """Each call has a thread of its own."""
 
+    def runs_here(self) -> None:
+        """Each call has a thread of its own."""
+
     def answer(self, status: Status) -> bool:
         """End the RPC from another thread, while its handler still runs.
 

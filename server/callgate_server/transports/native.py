@@ -232,7 +232,7 @@ class NativeTransport:
                 self._end(one[0])
                 return
             if left is one:
-                one[0].step_aside = worker.aside
+                one[0].receiver = worker
                 Context().run(self._run_unary, one)
                 self._answered(one[0])
                 left = None

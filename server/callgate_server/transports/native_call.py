@@ -16,6 +16,7 @@ from callgate_server.servicers.rpc import trailers
 
 if TYPE_CHECKING:  # where nghttp2 is not, there is no such module to be had, and this one is imported all the same
     from callgate_server.transports.connection import Connection
+    from callgate_server.transports.receivers import Worker
 
 __all__ = ["Aborted", "NativeCall"]
 
@@ -44,7 +45,7 @@ class NativeCall:
     """
 
     __slots__ = (
-        "_deadline", "_metadata", "_watchers", "code", "connection", "conversation", "ended", "identity", "step_aside",
+        "_deadline", "_metadata", "_watchers", "code", "connection", "conversation", "ended", "identity", "receiver",
         "stream",
     )  # fmt: skip
 
@@ -57,8 +58,8 @@ class NativeCall:
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self.identity = identity
         self._watchers: deque[Callable[[], None]] | None = None
-        #: What to do before its handler may block; None where that does not matter, or is done.
-        self.step_aside: Callable[[], None] | None = None
+        #: The thread that received it, and runs its handler; None where that is another one, or has stepped aside.
+        self.receiver: Worker | None = None
         #: Whether nobody waits any more.
         self.ended = False
         #: What a handler that returns wants to fail with all the same.
@@ -120,9 +121,14 @@ class NativeCall:
 
     def may_block(self) -> None:
         """Let another thread receive calls."""
-        step_aside, self.step_aside = self.step_aside, None
-        if step_aside is not None:
-            step_aside()
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.aside()
+
+    def runs_here(self) -> None:
+        """Have it watched, if that is the thread that receives calls."""
+        if self.receiver is not None:
+            self.receiver.stay()
 
     # For the transport.
 
