@@ -18,7 +18,7 @@ IMAGE ?= callgate
 
 ENVIRONMENT := requirements/environment.sh
 # What is compiled, where there is a compiler: see client/python/build_compiled.py.
-COMPILED := client/python/callgate/values/_compiled.c client/python/callgate/http2/_session.c
+COMPILED := client/python/callgate/_wakeups.c client/python/callgate/values/_compiled.c client/python/callgate/http2/_session.c
 HEADERS := $(wildcard client/python/callgate/http2/*.h)
 # Anything that changes what an environment holds makes it anew.
 SOURCES_OF_ENVIRONMENT := $(ENVIRONMENT) pyproject.toml requirements/build.txt client/python/build_compiled.py $(COMPILED) $(HEADERS)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from loadtest import bench
 from loadtest.bench.report import RESULTS, met, read, record, write_table
+from tests.conformance.runner import LANGUAGES
 
 
 def measurements() -> dict[str, object]:
@@ -26,17 +27,21 @@ def main() -> int:
     """Run what the command line names."""
     found = measurements()
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of: {', '.join(found)}")
+    names = f"only these of: {', '.join(found)}; one language's client: clients:go"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     parser.add_argument("--table", action="store_true", help="measure nothing; make README's table from the results")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the results; README follows only the default")
     parser.add_argument("--report-only", action="store_true", help="exit code 0 also where a figure is not met")
     options = parser.parse_args()
-    unknown = sorted(set(options.names) - set(found))
+    unknown = sorted(
+        name for name in options.names if name not in found and name not in {f"clients:{one}" for one in LANGUAGES}
+    )
     if unknown:
         parser.error(f"no measurement {', '.join(unknown)}; there is {', '.join(found)}")
     missed = []
     for name in () if options.table else options.names or found:
-        figures = found[name]()  # type: ignore[operator]  # a module's run
+        module, _, part = name.partition(":")
+        figures = found[module](*([part] if part else []))  # type: ignore[operator]  # a module's run
         for figure in figures:
             bound = f"{'at most' if figure.at_most else 'at least'} {figure.target:g}"
             verdict = "" if met(figure) else "  MISSED"

@@ -41,12 +41,12 @@ def capacity(timeout: str = "") -> Figure:
     Args:
         timeout: the deadline that each call carries; most clients set one.
     """
-    return _capacity("grpcio", 0.90, timeout=timeout)
+    return _capacity("grpcio", 0.92, timeout=timeout)
 
 
 def native_capacity() -> Figure:
     """The same on the native transport, beside the same bare echo; 128 calls at once, since 32 leave it waiting."""
-    return _capacity("native", 5.0, streams=32, times=5)
+    return _capacity("native", 10.0, streams=32, times=5)
 
 
 def _capacity(transport: str, target: float, *, timeout: str = "", streams: int = 8, times: int = 1) -> Figure:

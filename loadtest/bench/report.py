@@ -41,12 +41,18 @@ def record(module: str, figures: Sequence[Figure], command: str, path: Path = RE
     """Put a module's figures into the results, in place of its former ones.
 
     Args:
-        module: its name.
+        module: its name; "clients:go" for a part of it, whose figures go in place of those of the same names.
         figures: what it measured.
         command: what was run.
         path: the results' file.
     """
     results = read(path)
+    whole, _, part = module.partition(":")
+    if part and whole in results:
+        again = {figure.name for figure in figures}
+        results[whole]["figures"] = [one for one in results[whole]["figures"] if one["name"] not in again]
+    elif not part:
+        results = {name: entry for name, entry in results.items() if not name.startswith(f"{whole}:")}
     results[module] = {
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.peers.flood import Message, flood
+from loadtest.peers.flood import Flood, Message, flood
 from loadtest.peers.pair import Cores
 from loadtest.peers.served import message, serve
 from loadtest.server import ServerProcess
@@ -61,30 +62,30 @@ def grow(
     results: dict[str, Any] = {transport: {} for transport in transports}
     for transport in transports:
 
-        def start(exposed: str, transport: str = transport) -> ServerProcess:
+        def start(name: str, exposed: str, transport: str = transport) -> ServerProcess:
             settings = _SETTINGS.format(transport=transport, folder=folder, exposed=f'"{exposed}"')
-            return serve(settings, folder, f"growth-{transport}", cores[0])
+            return serve(settings, folder, f"growth-{transport}-{name}", cores[0])
 
+        grown = results[transport]
         say(f"growth, {transport}: callers")
-        with start("growth_payload.same") as server:
+        with start("callers", "growth_payload.same") as server:
             sqrt = message("math", "sqrt", 16.0, 4.0)
-            results[transport]["callers"] = [
-                _step(count, server, sqrt, count, repeats, seconds, cores[1]) for count in CALLERS
-            ]
+            steps = [_Step(count, server, sqrt, count) for count in CALLERS]
+            grown["callers"] = _measured(steps, repeats, seconds, cores[1])
         say(f"growth, {transport}: exposed functions")
-        steps = []
-        for count in FUNCTIONS:
-            name = _module(folder, count)
-            with start(f"{name}.*") as server:
-                last = message(name, f"function_{count - 1}", 1, count)
-                steps.append(_step(count, server, last, _BUSY, repeats, seconds, cores[1]))
-        results[transport]["functions"] = steps
+        with ExitStack() as servers:
+            steps = []
+            for count in FUNCTIONS:
+                module = _module(folder, count)
+                server = servers.enter_context(start(module, f"{module}.*"))
+                last = message(module, f"function_{count - 1}", 1, count)
+                steps.append(_Step(count, server, last, _BUSY))
+            grown["functions"] = _measured(steps, repeats, seconds, cores[1])
         say(f"growth, {transport}: payloads")
-        with start("growth_payload.same") as server:
-            results[transport]["payloads"] = [
-                _step(size, server, _payload(size), 1, repeats, seconds, cores[1]) for size in PAYLOADS
-            ]
-        results[transport]["figures"] = figures(results[transport])
+        with start("payloads", "growth_payload.same") as server:
+            steps = [_Step(size, server, _payload(size), 1) for size in PAYLOADS]
+            grown["payloads"] = _measured(steps, repeats, seconds, cores[1])
+        grown["figures"] = figures(grown)
     return results
 
 
@@ -104,33 +105,55 @@ def _module(folder: Path, count: int) -> str:
     return name
 
 
-def _step(
-    size: int, server: ServerProcess, call: Message, callers: int, repeats: int, seconds: float, cores: set[int]
-) -> dict[str, Any]:
-    made: dict[str, Any] = {"size": size}
-    pid = server.process.pid
-    try:
-        probe = flood(server.address, call, callers=callers, requests=max(20, 2 * callers), server=pid, cores=cores)
-        # Ten rounds of all callers at least, so that the beginning, when all come at once, is not all there is.
-        requests = max(10 * callers if callers > 1 else 10, int(probe.rate * seconds))
-        for _ in range(repeats):
-            done = flood(server.address, call, callers=callers, requests=requests, server=pid, cores=cores)
-            for key, value in asdict(done).items():
-                made.setdefault(key, []).append(value)
-    except RuntimeError as error:
-        made["trouble"] = str(error)[:300]
+@dataclass
+class _Step:
+    """A size, and how it is measured; `requests` is found out."""
+
+    size: int
+    server: ServerProcess
+    call: Message
+    callers: int
+    requests: int = 0
+
+    def flood(self, requests: int, cores: set[int]) -> Flood:
+        pid = self.server.process.pid
+        return flood(self.server.address, self.call, callers=self.callers, requests=requests, server=pid, cores=cores)
+
+
+def _measured(steps: Sequence[_Step], repeats: int, seconds: float, cores: set[int]) -> list[dict[str, Any]]:
+    """Measure all steps, and all again, there and back: a machine that is slow for a while is so for all sizes."""
+    made: list[dict[str, Any]] = [{"size": step.size} for step in steps]
+    both = list(zip(steps, made, strict=True))
+    for number in range(repeats + 1):
+        for step, of_step in both if number % 2 else reversed(both):
+            if "trouble" in of_step:
+                continue
+            try:
+                if not number:
+                    probe = step.flood(max(20, 2 * step.callers), cores)
+                    # Ten rounds of all callers at least, so that the beginning, when all come at once, is not all there
+                    # is.
+                    step.requests = max(10 * step.callers, int(probe.rate * seconds))
+                    continue
+                for key, value in asdict(step.flood(step.requests, cores)).items():
+                    of_step.setdefault(key, []).append(value)
+            except RuntimeError as error:
+                of_step["trouble"] = str(error)[:300]
     return made
 
 
-def figures(grown: dict[str, Any]) -> dict[str, float]:
-    """One number for each question; 1.0 is no loss at all."""
+def figures(grown: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What answers the two questions: each figure's value, 1.0 is no loss at all, and the sizes it lies between."""
+    callers, functions = _medians(grown["callers"], "rate"), _medians(grown["functions"], "rate")
+    p99, times = _medians(grown["callers"], "p99"), _medians(grown["payloads"], "p50")
     return {
         # Throughput may not fall as callers or functions are added ...
-        "callers: lowest rate after the peak / peak": worst_drop(_medians(grown["callers"], "rate")),
-        "functions: lowest rate / rate with one": worst_drop(_medians(grown["functions"], "rate")),
-        # ... and time may not grow faster than what it is spent on.
-        "callers: steepest growth of p99 / of callers": steepest(_medians(grown["callers"], "p99")),
-        "payloads: steepest growth of time / of bytes": steepest(_medians(grown["payloads"], "p50")),
+        "callers: lowest rate after the peak / peak": worst_drop(callers),
+        "functions: lowest rate / rate with one": worst_drop(functions),
+        # ... and time may not grow faster than what it is spent on: as a whole, nor, noise apart, between two sizes.
+        "callers: growth of p99 / of callers, least to most": _between(p99[:1] + p99[-1:]),
+        "callers: growth of p99 / of callers, steepest": steepest(p99),
+        "payloads: growth of time / of bytes, steepest": steepest(times),
     }
 
 
@@ -138,25 +161,30 @@ def _medians(steps: Sequence[dict[str, Any]], key: str) -> list[tuple[float, flo
     return [(step["size"], statistics.median(step[key])) for step in steps if step.get(key)]
 
 
-def worst_drop(points: Sequence[tuple[float, float]]) -> float:
+def worst_drop(points: Sequence[tuple[float, float]]) -> dict[str, float]:
     """The lowest value after the highest one, as a part of it; 1.0 where it never falls."""
     if not points:
-        return 0.0
-    values = [value for _, value in points]
-    peak = values.index(max(values))
-    return min(values[peak:]) / values[peak]
+        return {"value": 0.0}
+    peak = max(points, key=lambda point: point[1])
+    lowest = min(points[points.index(peak) :], key=lambda point: point[1])
+    return {"value": lowest[1] / peak[1], "from": peak[0], "to": lowest[0]}
 
 
-def steepest(points: Sequence[tuple[float, float]]) -> float:
+def steepest(points: Sequence[tuple[float, float]]) -> dict[str, float]:
     """The largest factor by which a value grew from any size to any larger one, divided by that of the size.
 
     At most 1 is "nothing worse than linear".
     """
     return max(
-        (
-            (later / earlier) / (large / small)
-            for index, (small, earlier) in enumerate(points)
-            for large, later in points[index + 1 :]
-        ),
-        default=0.0,
+        (_between([small, large]) for index, small in enumerate(points) for large in points[index + 1 :]),
+        key=lambda found: found["value"],
+        default={"value": 0.0},
     )
+
+
+def _between(points: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """The factor by which a value grew from one size to another, divided by that of the size."""
+    if len(points) < 2:
+        return {"value": 0.0}
+    (small, earlier), (large, later) = points
+    return {"value": (later / earlier) / (large / small), "from": small, "to": large}

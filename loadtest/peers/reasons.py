@@ -11,12 +11,11 @@ __all__ = ["reason"]
 #: By peer and function; "*" is any other function.
 _REASONS: dict[str, dict[str, str]] = {
     "pyro5": {
-        "sqrt": "a plain socket a thread, a short header and msgpack in C: about 25 µs of CPU a call on each side, "
-        "where an HTTP/2 request costs gRPC's Python client alone 100 µs and more; Callgate makes up for it by sharing "
-        "batches, which takes many callers",
-        "record": "a plain socket a thread and msgpack in C, and the whole message is made and read in one step; "
-        "Callgate's values are converted in C as well, inside of HTTP/2 requests and protobuf messages, which are made "
-        "and read around them; batches make up for it with many callers",
+        "sqrt": "a plain socket a thread, a short header and msgpack in C: what a single caller waits for is system "
+        "calls and little else. Callgate has HTTP/2, a deadline, an identity, a policy and a guard for each call "
+        "besides; with several callers requests and answers share system calls and turns, and it is ahead",
+        "record": "a plain socket a thread and msgpack in C, and the whole message is made and read in one step; as "
+        "for math.sqrt",
         "scaled": "no HTTP/2 frames and flow control around large bodies",
         "nap": "a call is a plain socket's message, so 512 are quickly sent; 512 threads wait on the server",
         "burn": "the function is all the work: what differs is below a percent",

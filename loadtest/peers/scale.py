@@ -46,19 +46,26 @@ kind = "processes"
 workers = 2
 """
 
-#: The ideal: the function alone, again and again; prints how many calls there were and how long they took.
+#: Windows of h2load, and as many of the ideal, for each one of the Python client: short ones, and many. On a shared
+#: machine cores are 9 % faster or slower from one second to the next, and three seconds are no steadier (measured), so
+#: that error falls with their number.
+_WINDOWS = 7
+
+#: The ideal: the function alone, for as many calls as there are bytes in a pipe, which the processes share; each "go"
+#: is answered with the time at which it found none left. So the last call may find one of them idle, as a worker.
 _ALONE = """
-import sys, time
+import os, sys, time
 from loadtest.peers.scale_functions import burn_stamped
-rounds, seconds = int(sys.argv[1]), float(sys.argv[2])
+rounds, calls = int(sys.argv[1]), int(sys.argv[2])
 burn_stamped(rounds)
 print("ready", flush=True)
-sys.stdin.readline()
-began, calls = time.monotonic(), 0
-while time.monotonic() - began < seconds:
-    burn_stamped(rounds)
-    calls += 1
-print(calls / (time.monotonic() - began), flush=True)
+for _ in sys.stdin:
+    try:
+        while os.read(calls, 1):
+            burn_stamped(rounds)
+    except BlockingIOError:
+        pass
+    print(time.monotonic(), flush=True)
 """
 
 Stamp = tuple[float, int, float, float, float]
@@ -67,12 +74,12 @@ Stamp = tuple[float, int, float, float, float]
 def scale(
     transports: Sequence[str], repeats: int, seconds: float, folder: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure on each transport, the ideal before each.
+    """Measure on each transport, the ideal before and after each.
 
     Args:
         transports: which.
-        repeats: how often.
-        seconds: how long each lasts.
+        repeats: how often, for the Python client; h2load _WINDOWS times as often.
+        seconds: about how long each lasts; the Python client's three times as long.
         folder: for settings.
         say: is told how it goes.
 
@@ -88,20 +95,36 @@ def scale(
         rows: dict[str, list[float]] = {
             name: [] for name in ("rate", "ideal", "ratio", "python_ratio", "idle_part", "longest_idle", "busiest_part")
         }
-        with serve(settings, folder, f"scale-{transport}", None) as server, callgate.connect(server.address) as gate:
+        with (
+            serve(settings, folder, f"scale-{transport}", None) as server,
+            callgate.connect(server.address) as gate,
+            _Alone() as alone,
+        ):
             _calls(gate, 0.2)
+            calls = 2 * _WORKERS
+            for _ in range(2):  # the second time they are as many as take so long
+                before = alone.rate(calls)
+                calls = _WORKERS * max(1, round(before * seconds / _WORKERS))
             for _ in range(repeats):
-                ideal = _ideal(seconds)
-                rate = _flood(server, round(ideal * seconds))
-                stamps, python_rate = _calls(gate, seconds)
+                ideals = []
+                for _ in range(_WINDOWS):
+                    rate = _flood(server, calls)
+                    after = alone.rate(calls)
+                    # Of before and after: a machine that slows down or speeds up meanwhile does so for both sides.
+                    ideal, before = (before + after) / 2, after
+                    ideals.append(ideal)
+                    for name, value in (("rate", rate), ("ideal", ideal), ("ratio", rate / ideal)):
+                        rows[name].append(value)
+                stamps, python_rate = _calls(gate, 3 * seconds)
                 idle, longest = idle_while_waiting(stamps)
                 workers = [worker for _, worker, *_ in stamps]
                 busiest = max(workers.count(worker) for worker in set(workers)) / len(workers)
                 took = max(stamp[4] for stamp in stamps) - min(stamp[0] for stamp in stamps)
-                for name, value in zip(
-                    rows,
-                    (rate, ideal, rate / ideal, python_rate / ideal, idle / (_WORKERS * took), longest, busiest),
-                    strict=True,
+                for name, value in (
+                    ("python_ratio", python_rate / statistics.median(ideals)),
+                    ("idle_part", idle / (_WORKERS * took)),
+                    ("longest_idle", longest),
+                    ("busiest_part", busiest),
                 ):
                     rows[name].append(value)
         results[transport] = rows
@@ -112,28 +135,48 @@ def scale(
     return results
 
 
-def _ideal(seconds: float) -> float:
-    """Calls a second of two processes without a server."""
-    alone = [
-        subprocess.Popen(
-            [sys.executable, "-c", _ALONE, str(BURN_ROUNDS), str(seconds)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )
-        for _ in range(_WORKERS)
-    ]  # fmt: skip
-    try:
-        for process in alone:
-            assert process.stdout is not None
-            process.stdout.readline()
-        for process in alone:
+class _Alone:
+    """The ideal: so many processes with no server; use it in a `with` statement."""
+
+    def __init__(self) -> None:
+        self._left, self._calls = os.pipe()
+        os.set_blocking(self._left, False)
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", _ALONE, str(BURN_ROUNDS), str(self._left)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=ROOT, pass_fds=[self._left],
+            )
+            for _ in range(_WORKERS)
+        ]  # fmt: skip
+        for process in self._processes:
+            _line(process)
+
+    def __enter__(self) -> _Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.kill()
+            process.communicate()
+        os.close(self._left)
+        os.close(self._calls)
+
+    def rate(self, calls: int) -> float:
+        """Make so many calls; calls a second."""
+        os.write(self._calls, bytes(calls))
+        began = time.monotonic()
+        for process in self._processes:
             assert process.stdin is not None
             process.stdin.write("go\n")
-            process.stdin.flush()
-        return sum(float(process.communicate(timeout=seconds + 30)[0]) for process in alone)
-    finally:
-        for process in alone:
-            process.kill()
-            process.wait()
+        return calls / (max(float(_line(process)) for process in self._processes) - began)
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"a process of the ideal ended with {process.wait()}")
+    return line
 
 
 def _flood(server: ServerProcess, requests: int) -> float:

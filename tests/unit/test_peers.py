@@ -64,17 +64,19 @@ def test_a_peer_whose_calls_failed_is_no_yardstick() -> None:
 def test_where_a_peer_is_ahead_the_page_says_why_and_the_small_table_counts_it() -> None:
     peers = _peers(callgate=_target("callgate", [50.0]), pyro5=_target("peer", [100.0]))
     assert f"| Peer | 0.50 (0.50 to 0.50) | Callgate | {reason('pyro5', 'sqrt')} |" in page({"peers": peers})
-    assert "Ahead in 0 of 1" in small_table({"peers": peers})
+    assert "ahead in 0 of 1, level in 0 (" in small_table({"peers": peers})
+    peers = _peers(callgate=_target("callgate", [50.0, 50.0, 120.0]), pyro5=_target("peer", [100.0] * 3))
+    assert "ahead in 0 of 1, level in 1 (" in small_table({"peers": peers})
 
 
 def test_what_falls_after_its_peak_is_a_drop_and_what_only_rises_is_none() -> None:
-    assert worst_drop([(1, 10.0), (2, 40.0), (4, 20.0), (8, 30.0)]) == 0.5
-    assert worst_drop([(1, 10.0), (2, 20.0)]) == 1.0
+    assert worst_drop([(1, 10.0), (2, 40.0), (4, 20.0), (8, 30.0)]) == {"value": 0.5, "from": 2, "to": 4}
+    assert worst_drop([(1, 10.0), (2, 20.0)])["value"] == 1.0
 
 
 def test_growth_in_step_with_size_is_one_and_a_cliff_is_more() -> None:
-    assert steepest([(1, 1.0), (10, 10.0), (100, 100.0)]) == pytest.approx(1.0)
-    assert steepest([(1, 1.0), (10, 2.0), (20, 40.0)]) == pytest.approx(10.0)
+    assert steepest([(1, 1.0), (10, 10.0), (100, 100.0)])["value"] == pytest.approx(1.0)
+    assert steepest([(1, 1.0), (10, 2.0), (20, 40.0)]) == pytest.approx({"value": 10.0, "from": 10, "to": 20})
 
 
 def test_a_worker_idles_only_while_a_call_has_been_sent_and_not_begun() -> None:
