@@ -73,7 +73,8 @@ def test_a_hundred_thousand_interruptions_aimed_anywhere_hit_their_own_call_or_n
         for number in range(1, count + 1):
             if number % 2:
                 current[0] = number  # even numbers are nobody's aim
-            kind, body = calls.answer(frame("same", number, number))
+            # How many end first is the scheduler's affair; one in a thousand ends by its interruption only.
+            kind, body = calls.answer(frame(*("spin", number) if number % 1000 == 501 else ("same", number, number)))
             outcomes[kind] += 1
             if kind is Kind.RESULT:
                 assert value_of(body) == number
@@ -83,7 +84,7 @@ def test_a_hundred_thousand_interruptions_aimed_anywhere_hit_their_own_call_or_n
         stop.set()
         interrupter.join()
     assert sum(outcomes.values()) == count
-    assert outcomes[Kind.INTERRUPTED] > 0  # how many is the scheduler's affair
+    assert outcomes[Kind.INTERRUPTED] >= count // 1000
     assert outcomes[Kind.RESULT] >= count // 2
 
 
