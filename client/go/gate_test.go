@@ -102,7 +102,7 @@ func TestWhatCannotBeReachedIsAGateError(t *testing.T) {
 func TestADeadlineEndsTheFunction(t *testing.T) {
 	gate := dial(t)
 	tell := tellVia(t, gate)
-	ctx, cancel := context.WithTimeout(limited(t), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(limited(t), 2*time.Second)
 	defer cancel()
 	_, err := gate.CallFunction(ctx, "conformance_functions", "until_cancelled", tell.event("it"))
 	if !errors.Is(err, context.DeadlineExceeded) {

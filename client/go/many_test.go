@@ -103,7 +103,7 @@ func TestABatchsCallsHaveALimitEach(t *testing.T) {
 	results, err := gate.Batch(limited(t), []callgate.BatchCall{
 		{"conformance_functions", "until_cancelled", []any{tell.event("it")}},
 		{"math", "sqrt", []any{4.0}},
-	}, callgate.CallTimeout(200*time.Millisecond))
+	}, callgate.CallTimeout(2*time.Second))
 	if err != nil || !errors.Is(results[0].Err, context.DeadlineExceeded) || results[1].Value != 2.0 {
 		t.Errorf("got %v, %v", results, err)
 	}

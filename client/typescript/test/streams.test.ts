@@ -60,7 +60,7 @@ test("a signal and a deadline end it with an error", LIMIT, async () => {
   const second = stream.next();
   abort.abort();
   await assert.rejects(second, (error) => error instanceof GateError && error.code === "CANCELLED");
-  const late = gate.streamWith(FUNCTIONS, "first_then_hold", { args: ["ts deadline"], timeoutMs: 200 });
+  const late = gate.streamWith(FUNCTIONS, "first_then_hold", { args: ["ts deadline"], timeoutMs: 2000 });
   await late.next();
   await assert.rejects(late.next(), (error) => error instanceof GateError && error.code === "DEADLINE_EXCEEDED");
 });

@@ -42,7 +42,7 @@ class WaitingTest {
 
   @Test
   void aDeadlineEndsTheCallAndTheFunction() {
-    Call call = Call.of(F, "until_cancelled").args("java deadline").timeout(Duration.ofMillis(300));
+    Call call = Call.of(F, "until_cancelled").args("java deadline").timeout(Duration.ofSeconds(2));
     GateException error = assertThrows(GateException.class, () -> gate.call(call));
     assertEquals(Status.Code.DEADLINE_EXCEEDED, error.code());
     awaitEvent("java deadline cancelled");
