@@ -96,6 +96,11 @@ class Call:
         self.caller = caller
 
     @property
+    def size(self) -> int | None:
+        """Bytes of the payload; None where it is settled only when the call begins."""
+        return len(self._payload) or self.request.ByteSize()
+
+    @property
     def payload(self) -> bytes:
         """The request as it came, for executors that pass it on; made anew for a call that came in a batch."""
         return self._payload or self.request.SerializeToString()

@@ -143,6 +143,10 @@ class _Gathering(Call):
             values.values.add().CopyFrom(member.call.request.args[0])
         return made
 
+    @property
+    def size(self) -> None:
+        """Others may still join."""
+
     def leave(self) -> None:
         """Nobody waits for it any more."""
         self._gatherer.close(self)

@@ -3,9 +3,12 @@
 `threading.Lock` is not fair and its waiters cannot be woken for another reason; both matter here: calls run in the
 order in which they came, and a call whose caller is gone must never start.
 
-Invariant: `_holder` is None only if `_waiting` is empty. Releasing hands the turn to the first waiter directly, under
+Invariant: somebody waits only while all places are taken. Releasing hands the turn to the first waiter directly, under
 `_lock`, so that no newcomer can slip in between, and a waiter that gives up looks under the same lock whether the turn
 was handed to it at that very moment (then it has the turn, and passes it on).
+
+Who releases may also be its successor's helper: `succeed` hands the turn on without waking who has it now, so that the
+helper can begin the successor's work; then it wakes it.
 """
 
 from __future__ import annotations
@@ -30,15 +33,24 @@ class Outcome(enum.Enum):
 
 
 class Waiter:
-    """One call that waits for a turn, or has it."""
+    """One call that waits for a turn, or has it.
 
-    __slots__ = ("_ready", "key", "outcome", "stays", "thread")
+    Attributes:
+        key: what it is called.
+        thread: who waits.
+        outcome: how its waiting ended; None while it waits.
+        stays: whether it waits on when the turn is closed.
+        helped: whether its work may have been begun before it was woken: it does not give up its turn then.
+    """
+
+    __slots__ = ("_ready", "helped", "key", "outcome", "stays", "thread")
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.thread = threading.get_ident()
         self.outcome: Outcome | None = None
-        self.stays = False  # also when the turn is closed
+        self.stays = False
+        self.helped = False
         # A raw lock as a one-shot event: an eighth of threading.Event's cost, and waiting on it takes a timeout.
         self._ready: threading.Lock | None = None
 
@@ -138,11 +150,13 @@ class Turn:
         timeout = -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
         if not ready.acquire(timeout=timeout):
             self._withdraw(waiter, Outcome.EXPIRED)
+            if waiter.helped:
+                ready.acquire()  # the turn came first; it wakes us when it has done helping
         outcome = waiter.outcome
         assert outcome is not None  # set under the lock before every wake and withdrawal
         if outcome is Outcome.TAKEN:
             # The turn may have come in the same instant as the deadline: what has expired never starts.
-            if deadline is not None and time.monotonic() >= deadline:
+            if deadline is not None and not waiter.helped and time.monotonic() >= deadline:
                 self.release(waiter)
                 return Outcome.EXPIRED
             waiter.thread = threading.get_ident()
@@ -175,6 +189,26 @@ class Turn:
         """Give the turn to who waits longest. From any thread: a dedicated thread may finish another's call."""
         with self._lock:
             self.pass_on(waiter)
+
+    def succeed(self, holder: Waiter, fit: Callable[[Waiter], bool]) -> Waiter | None:
+        """Hand a holder's turn to who waits longest, who is not woken yet: the caller begins its work, and wakes it.
+
+        Args:
+            holder: who has had the turn, and has it no more unless None is returned.
+            fit: whether the one that waits longest can be helped; asked under the lock.
+
+        Returns:
+            Who has the turn now, `helped`; None if nobody waits, nobody may follow, or it cannot be helped.
+        """
+        with self._lock:
+            if not self._waiting or len(self._holders) > self.places or not fit(self._waiting[0]):
+                return None
+            first = self._waiting.popleft()
+            first.outcome = Outcome.TAKEN
+            first.helped = True
+            self._holders.discard(holder)
+            self._holders.add(first)
+            return first
 
     def pass_on(self, waiter: Waiter) -> None:
         """As `release`, for who has the lock already."""

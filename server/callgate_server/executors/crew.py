@@ -159,6 +159,15 @@ class Crew:
             worker.doubtful = False
             self._attendant.submit(self._reconcile)
 
+    def keeps(self, worker: WorkerProcess) -> bool:
+        """Whether a lent worker may go from one call to the next without being given back in between."""
+        with self._lock:
+            return (
+                worker in self._serving
+                and worker.generation == self._charter.generation
+                and not (self._closing or self._spares or self._leaves_soon(worker))
+            )
+
     def doubt(self, worker: WorkerProcess, seconds: float) -> None:
         """A lent worker will be killed if its call does not end: have a replacement started after `seconds`."""
         self._attendant.submit(partial(self._attendant.after, seconds, partial(self._doubt, worker, worker.calls)))

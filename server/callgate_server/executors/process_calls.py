@@ -6,6 +6,17 @@
 
 A stream holds its worker from its first item to its last: its generator lives there. The consumer pulls, one NEXT an
 item, so that nothing runs ahead of what anybody takes.
+
+While calls wait, a worker is not given back. The thread that has its answer sends it the request of the call whose turn
+is next, and only then wakes the thread that waits with that call, to wait for the answer: between an answer and the
+next request a worker idles (docs/adr/0021-hand-over.md).
+
+    thread 1   RESULT of call 1 ▶ CALL of call 2 ▶ wakes thread 2 ▶ the answer to call 1's client
+    thread 2   waits for its turn ─────────────────▶ ladder ▶ RESULT of call 2 ▶ …
+
+Invariant: a worker is one Place's, and a Place is changed by one thread: its call's own, but for the time from when the
+turn is its until it is woken, when it is the thread's that passed the turn on. So no thread but one writes or reads a
+worker's socket.
 """
 
 from __future__ import annotations
@@ -42,8 +53,55 @@ log = structlog.get_logger("callgate.workers")
 #: trying another; but a request that kills whoever reads it (the out-of-memory killer) must not go through them all.
 _ATTEMPTS = 3
 
+#: Bytes of a request that another call's thread sends: its own answer waits meanwhile. A worker's socket has room for
+#: more than this, so that it never waits for the worker.
+_HELPED_BYTES = 64 << 10
+
 _ANSWERS = frozenset({Kind.RESULT, Kind.STATUS, Kind.INTERRUPTED, Kind.EXPIRED})
 _STEPS = frozenset({Kind.ITEM, Kind.END, Kind.STATUS, Kind.INTERRUPTED, Kind.EXPIRED})
+
+
+class _Place(Waiter):
+    """A call's place among those that want a worker, and what it needs there.
+
+    Args:
+        exposed: the function.
+        call: the call.
+        head: the head of its CALL frame.
+
+    Attributes:
+        worker: its worker, while it has one.
+        run: its run, once that has begun.
+        sent: whether its CALL frame has been sent.
+    """
+
+    __slots__ = ("call", "exposed", "head", "run", "sent", "worker")
+
+    def __init__(self, exposed: Exposed, call: Call, head: bytes) -> None:
+        super().__init__(call.context.id)
+        self.exposed = exposed
+        self.call = call
+        self.head = head
+        self.worker: WorkerProcess | None = None
+        self.run: WorkerRun | None = None
+        self.sent = False
+
+    def send(self) -> None:
+        """Send the CALL frame, unless it has been sent.
+
+        Raises:
+            WorkerLost: as `WorkerProcess.ask`.
+        """
+        if not self.sent:
+            assert self.run is not None  # it has begun
+            self.run.worker.post(Kind.CALL, self.run.number, self.head, self.call.payload)
+            self.sent = True
+
+
+def _can_be_helped(waiter: Waiter) -> bool:
+    """Whether another call's thread can send its request: it is settled, and short."""
+    size = waiter.call.size if isinstance(waiter, _Place) else None
+    return size is not None and size <= _HELPED_BYTES
 
 
 class ProcessCalls:
@@ -75,12 +133,13 @@ class ProcessCalls:
         """Have a worker run a call when its turn comes; as Executor.call."""
         head = _head(call, stream=False)
         for attempt in itertools.count(1):
-            with self._worker(exposed, call) as worker:
+            with self._place(exposed, call, head) as place:
                 try:
-                    with self._running(exposed, call, worker, attempt < _ATTEMPTS) as run:
-                        frame = worker.ask(Kind.CALL, run.number, _ANSWERS, head, call.payload)
+                    with self._running(place, attempt < _ATTEMPTS) as run:
+                        place.send()
+                        frame = run.worker.answer(Kind.CALL, run.number, _ANSWERS)
                         run.finish()
-                        return self._body(exposed, run, frame)
+                        return self._body(place, run, frame)
                 except WorkerLost:
                     pass  # it died before it had read the request: another one can have it
         raise AssertionError("count() does not end")
@@ -89,10 +148,11 @@ class ProcessCalls:
         """Hold a worker for a stream; as Executor.stream."""
         head = _head(call, stream=True)
         for attempt in itertools.count(1):
-            with self._worker(exposed, call) as worker:
+            with self._place(exposed, call, head) as place:
                 try:
-                    with self._running(exposed, call, worker, attempt < _ATTEMPTS) as run:
-                        frame = worker.ask(Kind.CALL, run.number, _STEPS, head, call.payload)
+                    with self._running(place, attempt < _ATTEMPTS) as run:
+                        place.send()
+                        frame = run.worker.answer(Kind.CALL, run.number, _STEPS)
                         while frame.kind is Kind.ITEM:
                             try:
                                 yield frame.body
@@ -102,9 +162,9 @@ class ProcessCalls:
                             if call.context.cancelled:
                                 self._close_stream(exposed, run)
                                 raise stopped(call)
-                            frame = worker.ask(Kind.NEXT, run.number, _STEPS)
+                            frame = run.worker.ask(Kind.NEXT, run.number, _STEPS)
                         run.finish()
-                        self._body(exposed, run, frame)
+                        self._body(place, run, frame)
                         return
                 except WorkerLost:
                     pass  # before it had read the request, hence before the first item
@@ -121,7 +181,7 @@ class ProcessCalls:
                 pass  # it has been logged, and counted
 
     @contextmanager
-    def _worker(self, exposed: Exposed, call: Call) -> Iterator[WorkerProcess]:
+    def _place(self, exposed: Exposed, call: Call, head: bytes) -> Iterator[_Place]:
         """A turn, and a worker for it.
 
         Raises:
@@ -131,41 +191,80 @@ class ProcessCalls:
         if call.context.chain:
             self._refuse_to_wait_for_itself(call)
         while True:
-            waiter = Waiter(call.context.id)
-            outcome = self._turn.take(waiter, call.context.deadline, call.caller.watch)
+            place = _Place(exposed, call, head)
+            outcome = self._turn.take(place, call.context.deadline, call.caller.watch)
             if outcome is not Outcome.TAKEN:
                 self._count(outcome)
                 raise not_started(outcome, call, self._retry_after())
             try:
-                worker = self._crew.borrow()
-                if worker is None:
-                    continue  # it has died this very moment; the turn of its replacement will come
+                if place.worker is None:
+                    place.worker = self._crew.borrow()
+                    if place.worker is None:
+                        continue  # it has died this very moment; the turn of its replacement will come
                 try:
-                    yield worker
+                    yield place
                     return
                 finally:
-                    self._crew.give_back(worker)
+                    if place.worker is not None:
+                        self._crew.give_back(place.worker)
             finally:
-                self._turn.release(waiter)
+                self._turn.release(place)  # nothing if it was passed on
+
+    def _begin(self, place: _Place, after: WorkerRun | None = None) -> None:
+        """Begin a run, in the place of another one if there was one.
+
+        Raises:
+            CallFailed: if it may not run.
+        """
+        worker, function = place.worker, place.exposed.full_name
+        assert worker is not None  # what has no worker does not begin
+        self._quarantine.admit(function)
+        # Halfway to the kill: an interruption that works has worked by then, and a start takes about what is left.
+        doubt = partial(self._crew.doubt, worker, self._around.ladder.graces.kill / 2)
+        run = WorkerRun(place.call, worker, next(self._numbers), doubt)
+        with self._lock:
+            if self._closed:
+                raise not_started(Outcome.CLOSED, place.call, 0.0)
+            self._runs.add(run)
+            if after is not None:
+                self._runs.discard(after)
+        worker.running = (function, place.call.context.id)
+        place.run = run
+
+    def _pass_on(self, place: _Place) -> None:
+        """If a call waits, start it on the worker of one that has ended, instead of giving that back."""
+        worker, run = place.worker, place.run
+        assert worker is not None  # it has just answered
+        assert run is not None
+        if run.killed or self._closing or not self._quarantine.empty or not self._crew.keeps(worker):
+            return
+        successor = self._turn.succeed(place, _can_be_helped)
+        if successor is None:
+            return
+        assert isinstance(successor, _Place)
+        place.worker = None
+        successor.worker = worker
+        try:
+            self._begin(successor, run)
+            successor.send()
+        except (CallFailed, WorkerLost):
+            pass  # its own thread meets the same, and says so
+        finally:
+            successor.wake()
 
     @contextmanager
-    def _running(self, exposed: Exposed, call: Call, worker: WorkerProcess, may_retry: bool) -> Iterator[WorkerRun]:
+    def _running(self, place: _Place, may_retry: bool) -> Iterator[WorkerRun]:
         """Around a call in a worker: on the ladder, accounted for, its loss explained.
 
         Raises:
             CallFailed: if it may not run, or its worker was lost.
             WorkerLost: if it may be tried again, since it has provably not started.
         """
-        self._quarantine.admit(exposed.full_name)
-        # Halfway to the kill: an interruption that works has worked by then, and a start takes about what is left.
-        doubt = partial(self._crew.doubt, worker, self._around.ladder.graces.kill / 2)
-        run = WorkerRun(call, worker, next(self._numbers), doubt)
-        began = time.monotonic()
-        with self._lock:
-            if self._closed:
-                raise not_started(Outcome.CLOSED, call, 0.0)
-            self._runs.add(run)
-        worker.running = (exposed.full_name, call.context.id)
+        exposed, call = place.exposed, place.call
+        if place.run is None:
+            self._begin(place)
+        run = place.run
+        assert run is not None  # it has begun
         climb = self._around.ladder.start(call, run)
         try:
             if not call.caller.watch(run.caller_left):
@@ -180,17 +279,18 @@ class ProcessCalls:
             climb.done()
             self._quarantine.abandoned(exposed.full_name)  # if it was a trial, and nothing has come of it
             if run.killed:  # an answer came first, but the worker will not live to see another call
-                self._crew.lost(worker)
-            worker.running = None
+                self._crew.lost(run.worker)
+            if place.worker is not None:
+                place.worker.running = None
             with self._lock:
                 self._runs.discard(run)
                 self._completed += 1
-                self._busy += time.monotonic() - began
+                self._busy += time.monotonic() - run.began
                 if self._closing:
                     self._state.notify_all()
 
-    def _body(self, exposed: Exposed, run: WorkerRun, frame: Frame) -> bytes:
-        """What a worker's last frame on a call means.
+    def _body(self, place: _Place, run: WorkerRun, frame: Frame) -> bytes:
+        """What a worker's last frame on a call means; its worker has its next call then, if one waits.
 
         Raises:
             CallFailed: if it is a failure.
@@ -203,7 +303,8 @@ class ProcessCalls:
             except DecodeError:
                 run.worker.end(Doom.GARBAGE)
                 raise WorkerLost(started=True) from None
-        self._quarantine.passed(exposed.full_name)
+        self._quarantine.passed(place.exposed.full_name)
+        self._pass_on(place)
         match frame.kind:
             case Kind.RESULT | Kind.END:
                 return frame.body

@@ -105,6 +105,11 @@ class Quarantine:
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
 
+    @property
+    def empty(self) -> bool:
+        """Whether no function's last call has crashed."""
+        return not self._records
+
     def refuse(self, function: str) -> None:
         """Refuse a call that would be refused when its turn comes, too.
 

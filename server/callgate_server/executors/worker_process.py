@@ -162,10 +162,29 @@ class WorkerProcess:
         Raises:
             WorkerLost: if no answer came, or none that could be one.
         """
+        self.post(kind, number, head, payload)
+        return self.answer(kind, number, answers)
+
+    def post(self, kind: Kind, number: int, head: bytes = b"", payload: bytes = b"") -> None:
+        """The first half of `ask`; the second, `answer`, may be another thread's.
+
+        Raises:
+            WorkerLost: as `ask`.
+        """
         if kind is Kind.CALL:
             self.calls += 1
         try:
             send(self._socket, kind, number=number, head=head, body=payload)
+        except Hangup as hangup:
+            raise WorkerLost(started=kind is not Kind.CALL) from hangup
+
+    def answer(self, kind: Kind, number: int, answers: Collection[Kind]) -> Frame:
+        """The second half of `ask`.
+
+        Raises:
+            WorkerLost: as `ask`.
+        """
+        try:
             frame = receive(self._socket)
         except Hangup as hangup:
             raise WorkerLost(started=not hangup.unread or kind is not Kind.CALL) from hangup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from callgate_server.call import Call
@@ -22,15 +23,19 @@ class WorkerRun:
         worker: which worker runs it.
         number: its number, for control messages.
         doubt: called after an interruption: the worker may have to be killed.
+
+    Attributes:
+        began: when, `time.monotonic()` seconds.
     """
 
-    __slots__ = ("_doubt", "_finished", "_lock", "call", "killed", "number", "worker")
+    __slots__ = ("_doubt", "_finished", "_lock", "began", "call", "killed", "number", "worker")
 
     def __init__(self, call: Call, worker: WorkerProcess, number: int, doubt: Callable[[], None]) -> None:
         self.call = call
         self.worker = worker
         self.number = number
         self.killed = False
+        self.began = time.monotonic()
         self._doubt = doubt
         self._finished = False
         self._lock = threading.Lock()

@@ -126,6 +126,12 @@ def spin(told=None):
         pass
 
 
+def use_cpu(seconds):
+    """Compute until this process has had so many seconds of a CPU in all."""
+    while time.process_time() < seconds:
+        pass
+
+
 def spin_and_swallow(told):
     tell(told)
     while True:
@@ -302,3 +308,9 @@ def hang_when_closed():
                 time.sleep(1000)
             except BaseException:
                 pass
+
+
+def hang_up(after):
+    """Answer, and take no further request: what is sent from now on fails before anybody could read it."""
+    socket.socket(fileno=os.dup(int(sys.argv[-2]))).shutdown(socket.SHUT_RD)
+    return after
