@@ -1,7 +1,8 @@
 """What happens as things grow: callers, from 1 to 2,000; exposed functions, from 1 to 5,000; payloads, to 32 MiB.
 
 h2load calls, which is never in the way; throughput and p99 at each step, medians of the repetitions. Two questions have
-a figure each: is there a cliff (a step that costs far more than its neighbours), is anything worse than linear?
+figures: is there a cliff (a step that costs far more than its neighbours), is anything worse than linear? Payloads are
+also sent over a bare connection in the same run: what grows there is the machine's own (its caches end somewhere).
 """
 
 from __future__ import annotations
@@ -13,16 +14,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.peers.bare import BareEcho
 from loadtest.peers.flood import Flood, Message, flood
 from loadtest.peers.pair import Cores
 from loadtest.peers.served import message, serve
 from loadtest.server import ServerProcess
 
-__all__ = ["CALLERS", "FUNCTIONS", "PAYLOADS", "grow", "steepest", "worst_drop"]
+__all__ = ["BARE", "CALLERS", "FUNCTIONS", "PAYLOADS", "always", "grow", "steepest", "worst_drop"]
 
 CALLERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 FUNCTIONS = (1, 10, 100, 1000, 5000)
 PAYLOADS = (10, 100, 1 << 10, 10 << 10, 100 << 10, 1 << 20, 4 << 20, 16 << 20, 32 << 20)
+
+#: Calls of each payload, at least, in each repetition: the 99th percentile of fewer than a hundred is their slowest,
+#: and that is mostly the first one of a new connection, whose windows are still small.
+_PAYLOAD_CALLS = 200
+
+#: What is measured beside the transports, for payloads only.
+BARE = "a bare connection"
 
 #: Callers where it is something else that grows: enough to keep a core busy, as in loadtest/bench/gate.py.
 _BUSY = 32
@@ -56,7 +65,8 @@ def grow(
         say: is told how it goes.
 
     Returns:
-        By transport and by what grows: the steps, each with its size, rates and latencies; and their figures.
+        By transport and by what grows: the steps, each with its size, rates and latencies; and their figures. One more,
+        BARE, has payloads only.
     """
     (folder / "growth_payload.py").write_text('def same(value):\n    """What came."""\n    return value\n', "utf-8")
     results: dict[str, Any] = {transport: {} for transport in transports}
@@ -83,9 +93,14 @@ def grow(
             grown["functions"] = _measured(steps, repeats, seconds, cores[1])
         say(f"growth, {transport}: payloads")
         with start("payloads", "growth_payload.same") as server:
-            steps = [_Step(size, server, _payload(size), 1) for size in PAYLOADS]
+            steps = [_Step(size, server, _payload(size), 1, _PAYLOAD_CALLS) for size in PAYLOADS]
             grown["payloads"] = _measured(steps, repeats, seconds, cores[1])
         grown["figures"] = figures(grown)
+    say(f"growth, {BARE}: payloads")
+    with ExitStack() as echoes:
+        bare = [_BareStep(size, echoes.enter_context(BareEcho(size, cores[0]))) for size in PAYLOADS]
+        grown = results[BARE] = {"payloads": _measured(bare, repeats, seconds, cores[1])}
+    grown["figures"] = figures(grown)
     return results
 
 
@@ -107,12 +122,13 @@ def _module(folder: Path, count: int) -> str:
 
 @dataclass
 class _Step:
-    """A size, and how it is measured; `requests` is found out."""
+    """A size, and how it is measured: `least` calls or more; `requests` is found out."""
 
     size: int
     server: ServerProcess
     call: Message
     callers: int
+    least: int = 0
     requests: int = 0
 
     def flood(self, requests: int, cores: set[int]) -> Flood:
@@ -120,7 +136,23 @@ class _Step:
         return flood(self.server.address, self.call, callers=self.callers, requests=requests, server=pid, cores=cores)
 
 
-def _measured(steps: Sequence[_Step], repeats: int, seconds: float, cores: set[int]) -> list[dict[str, Any]]:
+@dataclass
+class _BareStep:
+    """The same for a bare connection."""
+
+    size: int
+    echo: BareEcho
+    callers: int = 1
+    least: int = _PAYLOAD_CALLS
+    requests: int = 0
+
+    def flood(self, requests: int, cores: set[int]) -> Flood:
+        return self.echo.flood(requests, cores)
+
+
+def _measured(
+    steps: Sequence[_Step | _BareStep], repeats: int, seconds: float, cores: set[int]
+) -> list[dict[str, Any]]:
     """Measure all steps, and all again, there and back: a machine that is slow for a while is so for all sizes."""
     made: list[dict[str, Any]] = [{"size": step.size} for step in steps]
     both = list(zip(steps, made, strict=True))
@@ -133,7 +165,7 @@ def _measured(steps: Sequence[_Step], repeats: int, seconds: float, cores: set[i
                     probe = step.flood(max(20, 2 * step.callers), cores)
                     # Ten rounds of all callers at least, so that the beginning, when all come at once, is not all there
                     # is.
-                    step.requests = max(10 * step.callers, int(probe.rate * seconds))
+                    step.requests = max(10 * step.callers, step.least, int(probe.rate * seconds))
                     continue
                 for key, value in asdict(step.flood(step.requests, cores)).items():
                     of_step.setdefault(key, []).append(value)
@@ -144,17 +176,21 @@ def _measured(steps: Sequence[_Step], repeats: int, seconds: float, cores: set[i
 
 def figures(grown: dict[str, Any]) -> dict[str, dict[str, float]]:
     """What answers the two questions: each figure's value, 1.0 is no loss at all, and the sizes it lies between."""
-    callers, functions = _medians(grown["callers"], "rate"), _medians(grown["functions"], "rate")
-    p99, times = _medians(grown["callers"], "p99"), _medians(grown["payloads"], "p50")
-    return {
+    found = {}
+    if "callers" in grown:
         # Throughput may not fall as callers or functions are added ...
-        "callers: lowest rate after the peak / peak": worst_drop(callers),
-        "functions: lowest rate / rate with one": worst_drop(functions),
-        # ... and time may not grow faster than what it is spent on: as a whole, nor, noise apart, between two sizes.
-        "callers: growth of p99 / of callers, least to most": _between(p99[:1] + p99[-1:]),
-        "callers: growth of p99 / of callers, steepest": steepest(p99),
-        "payloads: growth of time / of bytes, steepest": steepest(times),
-    }
+        callers, functions = _medians(grown["callers"], "rate"), _medians(grown["functions"], "rate")
+        found["callers: lowest rate after the peak / peak"] = worst_drop(callers)
+        found["functions: lowest rate / rate with one"] = worst_drop(functions)
+    # ... and time may not grow faster than what it is spent on: as a whole, nor between any two sizes.
+    for what, name, key in (("callers", "p99", "p99"), ("payloads", "median", "p50"), ("payloads", "p99", "p99")):
+        if what in grown:
+            of = "bytes" if what == "payloads" else what
+            points = _medians(grown[what], key)
+            found[f"{what}: growth of {name} / of {of}, least to most"] = _between(points[:1] + points[-1:])
+            found[f"{what}: growth of {name} / of {of}, steepest"] = steepest(points)
+            found[f"{what}: growth of {name} / of {of}, steepest in every repetition"] = always(grown[what], key)
+    return found
 
 
 def _medians(steps: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -177,6 +213,30 @@ def steepest(points: Sequence[tuple[float, float]]) -> dict[str, float]:
     """
     return max(
         (_between([small, large]) for index, small in enumerate(points) for large in points[index + 1 :]),
+        key=lambda found: found["value"],
+        default={"value": 0.0},
+    )
+
+
+def always(steps: Sequence[dict[str, Any]], key: str) -> dict[str, float]:
+    """The largest factor, as `steepest` has it, by which a value grew between two sizes in every repetition.
+
+    The steepest of all pairs of sizes is above 1 also where growth is linear, since noise has its say in each pair.
+    What is above 1 here was so in each repetition.
+    """
+    measured = [step for step in steps if step.get(key)]
+    return max(
+        (
+            min(
+                (
+                    _between([(small["size"], earlier), (large["size"], later)])
+                    for earlier, later in zip(small[key], large[key], strict=False)
+                ),
+                key=lambda found: found["value"],
+            )
+            for index, small in enumerate(measured)
+            for large in measured[index + 1 :]
+        ),
         key=lambda found: found["value"],
         default={"value": 0.0},
     )

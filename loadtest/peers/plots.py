@@ -115,7 +115,9 @@ def _growth(transports: dict[str, Any], what: str, label: str, path: Path) -> No
 
     figure, (rate, latency) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for colour, (transport, grown) in zip(_COLOURS, transports.items(), strict=False):
-        steps = [step for step in grown[what] if step.get("rate")]
+        steps = [step for step in grown.get(what, ()) if step.get("rate")]
+        if not steps:
+            continue
         sizes = [step["size"] for step in steps]
         rate.plot(sizes, [_median(step["rate"]) for step in steps], marker="o", color=colour, label=transport)
         for key, style in (("p50", ":"), ("p99", "-")):

@@ -237,7 +237,9 @@ def _scale(scale: dict[str, Any]) -> str:
     )
 
 
-def _growth_figure(figure: dict[str, float]) -> str:
+def _growth_figure(figure: dict[str, float] | None) -> str:
+    if figure is None:
+        return ""
     if "from" not in figure or figure["from"] == figure["to"]:
         return f"{figure['value']:.2f}"
     return f"{figure['value']:.2f}  ({figure['from']:,} to {figure['to']:,})"
@@ -246,12 +248,12 @@ def _growth_figure(figure: dict[str, float]) -> str:
 def _growth(growth: dict[str, Any]) -> str:
     transports = growth["transports"]
     names = list(next(iter(transports.values()))["figures"]) if transports else []
-    rows = [(name, *(_growth_figure(grown["figures"][name]) for grown in transports.values())) for name in names]
+    rows = [(name, *(_growth_figure(grown["figures"].get(name)) for grown in transports.values())) for name in names]
     troubles = [
         f"- {transport}, {what} {step['size']:,}: {step['trouble']}"
         for transport, grown in transports.items()
         for what in ("callers", "functions", "payloads")
-        for step in grown[what]
+        for step in grown.get(what, ())
         if step.get("trouble")
     ]
     return "\n\n".join(
@@ -259,9 +261,9 @@ def _growth(growth: dict[str, Any]) -> str:
         for part in (
             "## Growth",
             "Load by h2load; server on one core. The lowest rates want to be near 1 (no cliff), the growths at most 1 "
-            "(nothing worse than linear): the steepest is the worst of all pairs of sizes, noise included, and in "
-            "brackets are the sizes that a figure lies between. A payload's time is its median. Its p99 at 32 MiB, the "
-            "slowest of some 20 calls, grows faster than its size (see the plot); why is not established.",
+            "(nothing worse than linear). The steepest is the worst of all pairs of sizes, of medians, noise included; "
+            "what is above 1 in every repetition is no noise. In brackets are the sizes that a figure lies between. "
+            "The bare connection is a TCP echo with nothing above it: what grows there is the machine's own.",
             _table(("", *transports), rows),
             "![Callers](peers/growth-callers.svg)\n![Functions](peers/growth-functions.svg)\n"
             "![Payloads](peers/growth-payloads.svg)",

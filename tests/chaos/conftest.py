@@ -33,7 +33,11 @@ __all__ = ["Front", "signal"]  # `signal` is a fixture
 FUNCTIONS = Path(__file__).parent / "functions"
 sys.path.insert(0, str(FUNCTIONS))
 
-GRACES = Graces(interrupt=0.05, kill=0.2)
+#: The kill is far away, so that an interruption that helps comes first on a busy machine too.
+GRACES = Graces(interrupt=0.05, kill=10)
+
+#: For tests in which a worker is to be killed.
+SOON = Graces(interrupt=0.05, kill=0.2)
 
 
 class Front:

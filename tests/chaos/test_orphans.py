@@ -43,7 +43,7 @@ def test_when_the_front_is_killed_its_workers_end_whatever_they_do(signal, funct
         assert all(lives(pid) for pid in workers)
         os.kill(front.pid, ending)
         front.wait(10)
-    wait_until(lambda: not any(lives(pid) for pid in workers), seconds=5)
+    wait_until(lambda: not any(lives(pid) for pid in workers))
 
 
 def test_a_closed_executor_leaves_no_process_no_thread_and_no_descriptor(make_front):

@@ -43,7 +43,7 @@ def test_the_last_words_of_a_crash_are_in_the_log(front, logged):
 @pytest.mark.slow
 def test_a_worker_that_prints_without_end_keeps_nobody_waiting(front, signal, logged):
     told = signal("told")
-    call = front.in_background("print_without_end", told.path, seconds=0.5)
+    call = front.in_background("print_without_end", told.path, seconds=1)
     told.wait()
     for number in range(100):
         assert front.call("add", number, 1) == number + 1

@@ -6,6 +6,7 @@ that is tried: failures that must reach the right call of a connection, callers 
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal as signals
@@ -28,7 +29,7 @@ from callgate.values import decode, encode
 from callgate_server.server import Server
 from callgate_server.settings import Settings
 from loadtest.server import ServerProcess
-from tests.chaos.conftest import FUNCTIONS, children, lives
+from tests.chaos.conftest import FUNCTIONS, GRACES, SOON, children, lives
 from tests.conformance.proxy import Proxy
 from tests.contract.conftest import Background
 from tests.contract.test_waiting import wait_until
@@ -48,7 +49,7 @@ def serve() -> Iterator[Callable[..., Server]]:
             path=(FUNCTIONS,),
             expose=[{"functions": (f"{M}.*",), "executor": "cpu"}],
             executors={"cpu": {"kind": "processes", "workers": 2, **executor}},
-            grace={"interrupt": 0.05, "kill": 0.2},
+            grace={"interrupt": GRACES.interrupt, "kill": GRACES.kill},
         )
         made.append(Server(settings))
         made[-1].start()
@@ -127,13 +128,16 @@ def test_a_crash_in_a_batch_is_one_result_of_it(server):
 
 @pytest.mark.slow
 def test_a_call_that_hangs_is_answered_at_its_deadline_and_its_worker_is_killed(server, gate, signal):
+    server.ladder.graces = SOON
     told = signal("told")
     began = time.monotonic()
-    hung = [in_background(gate, "stuck_in_c", told.path, timeout=0.5) for _ in range(2)]
+    hung = [in_background(gate, "stuck_in_c", told.path, timeout=3) for _ in range(2)]
+    for _ in hung:
+        told.wait()
     for call in hung:
         with pytest.raises(callgate.DeadlineExceeded):
             call.result()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     assert gate.call(M, "add", 1, 2) == 3
     wait_until(lambda: server.ladder.taken["kill"] == 2 and idle(server))
 
@@ -142,6 +146,7 @@ def test_a_call_that_hangs_is_answered_at_its_deadline_and_its_worker_is_killed(
 def test_when_a_connection_breaks_its_calls_are_stopped_and_those_in_the_queue_never_start(
     server, gate, signal, tmp_path
 ):
+    server.ladder.graces = SOON
     told, touched = signal("told"), tmp_path / "touched"
     with Proxy(server.address) as proxy, grpc.insecure_channel(proxy.address) as channel:
         stub = FunctionServiceStub(channel)
@@ -213,15 +218,22 @@ FITTING = {"leaves": {"CANCELLED"}, "expires": {"DEADLINE_EXCEEDED"}}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_happens_every_call_gets_its_own_answer_and_nothing_is_left_of_any(serve, seed):
     """Calls, streams, batches, crashes, shots, callers that leave, deadlines, connections that are cut."""
     server = serve(max_crashes=100_000, queue=1000)
+    server.ladder.graces = SOON
     executor = server.dispatcher.executors["cpu"]
     executor._calls._quarantine._crashes = 10**9  # here, crashing is everybody's habit
     end = time.monotonic() + SECONDS
     outcomes: list[str] = []
     unfit: list[str] = []
+
+    def going() -> bool:
+        """Whether there is time, or there should have been more of it: a busy machine gets little done."""
+        now = time.monotonic()
+        return now < end or (now < end + 30 and outcomes.count("OK") <= 50)
 
     def once(stub: Any, kind: str, token: str, source: random.Random) -> None:
         if kind == "leaves":
@@ -265,7 +277,7 @@ def test_whatever_happens_every_call_gets_its_own_answer_and_nothing_is_left_of_
         with grpc.insecure_channel(address, [("grpc.initial_reconnect_backoff_ms", 10)]) as channel:
             stub = FunctionServiceStub(channel)
             turn = 0
-            while time.monotonic() < end:
+            while going():
                 turn += 1
                 kind = source.choices(kinds, weights=[600, 100, 100, 5, 100, 50])[0]
                 try:
@@ -281,7 +293,7 @@ def test_whatever_happens_every_call_gets_its_own_answer_and_nothing_is_left_of_
     def disturb(pauses: tuple[float, float], deed: Callable[[random.Random], None]) -> None:
         source = random.Random(seed)
         pause = threading.Event()
-        while time.monotonic() < end:
+        while going():
             pause.wait(source.uniform(*pauses))
             deed(source)
 
@@ -301,7 +313,7 @@ def test_whatever_happens_every_call_gets_its_own_answer_and_nothing_is_left_of_
             for one in work:
                 one.result(SECONDS + 40)
         finally:
-            end = 0.0  # for all of them
+            end = -math.inf  # for all of them
             for one in work:
                 with suppress(Exception):  # the first that failed is told
                     one.result()

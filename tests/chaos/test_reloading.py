@@ -72,17 +72,23 @@ def test_calls_in_flight_end_on_the_old_code_and_new_calls_run_the_new(changing,
 def test_under_load_no_call_fails_and_versions_never_go_back(changing):
     stop = threading.Event()
 
-    def load():
+    def load(began):
         seen = []
         while not stop.is_set():
             seen.append(changing.front.call("version"))
+            began.set()
         return seen
 
-    loads = [Background(load) for _ in range(3)]
-    for version in (2, 3, 4):
-        changing.write(CODE.format(version=version))
-        changing.reload()
-    stop.set()
+    begun = [threading.Event() for _ in range(3)]
+    loads = [Background(lambda began=began: load(began)) for began in begun]
+    try:
+        for began in begun:
+            assert began.wait(20)
+        for version in (2, 3, 4):
+            changing.write(CODE.format(version=version))
+            changing.reload()
+    finally:
+        stop.set()
     for one in loads:
         seen = one.result()
         assert seen == sorted(seen)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from callgate.failures import CallFailed
-from tests.chaos.conftest import lives, metadata
+from tests.chaos.conftest import SOON, lives, metadata
 from tests.contract.conftest import Caller
 from tests.contract.test_waiting import wait_until
 
@@ -53,17 +53,20 @@ def test_streams_hold_their_workers_and_give_them_back_however_they_end(make_fro
 
 
 def test_closing_the_executor_does_not_wait_for_a_consumer_that_does_nothing(front):
+    front.ladder.graces = SOON
     items = front.stream("pids")
     pid = next(items)
     began = time.monotonic()
     front.executor.close(0.0)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert not lives(pid)
     assert failure_of(items).reason in ("CANCELLED", "WORKER_CRASHED")
 
 
+@pytest.mark.slow
 def test_a_consumer_that_does_nothing_past_the_deadline_loses_its_worker(front):
-    items = front.stream("pids", seconds=0.05)
+    front.ladder.graces = SOON
+    items = front.stream("pids", seconds=1)
     pid = next(items)
     wait_until(lambda: not lives(pid))
     assert failure_of(items).reason == "RAN_TOO_LONG"
@@ -74,11 +77,13 @@ def test_a_worker_that_dies_while_its_stream_is_closed_is_nobodys_failure(front,
     items = front.stream("crash_when_closed")
     assert next(items) == 1
     items.close()
+    wait_until(lambda: "worker crashed" in [entry["event"] for entry in logged])
     assert [entry["event"] for entry in logged].count("worker crashed") == 1
     assert front.call("add", 1, 2) == 3
 
 
 def test_a_generator_that_hangs_in_its_finally_is_killed_after_its_caller_left(front):
+    front.ladder.graces = SOON
     caller = Caller()
     items = front.stream("hang_when_closed", caller=caller)
     assert next(items) == 1

@@ -18,7 +18,7 @@ import pytest
 
 from callgate.failures import CallFailed
 from callgate_server.settings import SettingsError
-from tests.chaos.conftest import children
+from tests.chaos.conftest import SOON, children
 from tests.contract.conftest import Background, Caller
 from tests.contract.test_waiting import wait_until
 
@@ -26,18 +26,25 @@ SECONDS = 3.0
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_happens_every_call_gets_its_own_answer_and_the_crew_stays_whole(make_front, seed):
     front = make_front(workers=2, max_calls=100, max_crashes=100_000, queue=1000)
+    front.ladder.graces = SOON
     front.executor._calls._quarantine._crashes = 10**9  # here, crashing is everybody's habit
     end = time.monotonic() + SECONDS
     outcomes: list[str] = []
     unfit: list[str] = []
 
+    def going() -> bool:
+        """Whether there is time, or there should have been more of it: a busy machine gets little done."""
+        now = time.monotonic()
+        return now < end or (now < end + 30 and outcomes.count("OK") <= 50)
+
     def client(number: int) -> None:
         source = random.Random(seed * 100 + number)
         turn = 0
-        while time.monotonic() < end:
+        while going():
             turn += 1
             token = f"{number}/{turn}"
             kind = source.choices(
@@ -78,7 +85,7 @@ def test_whatever_happens_every_call_gets_its_own_answer_and_the_crew_stays_whol
     def shoot() -> None:
         source = random.Random(seed)
         pause = threading.Event()
-        while time.monotonic() < end:
+        while going():
             pause.wait(source.uniform(0.2, 0.8))
             victims = children()
             if victims:
@@ -89,7 +96,7 @@ def test_whatever_happens_every_call_gets_its_own_answer_and_the_crew_stays_whol
 
     def reload() -> None:
         pause = threading.Event()
-        while time.monotonic() < end:
+        while going():
             pause.wait(1.5)
             try:
                 front.executor.reload(list(front.registry))

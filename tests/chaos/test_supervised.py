@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.conftest import FUNCTIONS, metadata
+from tests.chaos.conftest import FUNCTIONS, SOON, metadata
 from tests.contract.test_waiting import wait_until
 
 
@@ -79,9 +79,11 @@ def test_past_the_limit_on_crashes_the_executor_gives_up_once_and_turns_calls_aw
     assert [entry["event"] for entry in logged].count("giving up") == 1
 
 
+@pytest.mark.slow
 def test_deadlines_that_kill_workers_are_no_reason_to_give_up(make_front, signal):
     front, told = make_front(max_crashes=1, workers=1), signal("told")
-    call = front.in_background("ignore_signals_and_hang", told.path, seconds=0.05)
+    front.ladder.graces = SOON
+    call = front.in_background("ignore_signals_and_hang", told.path, seconds=1)
     told.wait()
     assert call.failure().reason == "RAN_TOO_LONG"
     assert front.call("add", 1, 2) == 3

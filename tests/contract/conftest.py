@@ -29,8 +29,12 @@ from callgate_server.settings import ExecutorSettings
 FUNCTIONS = Path(__file__).parent / "functions"
 sys.path.insert(0, str(FUNCTIONS))
 
-#: Short pauses: nothing here waits for them except calls that must be stopped.
-GRACES = Graces(interrupt=0.02, kill=0.3)
+#: A short pause before an interruption, for which only calls wait that must be stopped. A long one before the kill: an
+#: interruption that helps comes first on a busy machine too.
+GRACES = Graces(interrupt=0.02, kill=10)
+
+#: For tests of what comes after an interruption that does not help.
+SOON = Graces(interrupt=0.02, kill=0.3)
 
 EXECUTORS: dict[str, dict[str, Any]] = {
     "serial": {"kind": "serial"},

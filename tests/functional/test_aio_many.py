@@ -14,6 +14,7 @@ import callgate._aio_many
 import callgate._many
 import callgate.aio
 from callgate._submitting import LANES
+from tests.contract.test_waiting import wait_until
 from tests.functional.test_client_streams import EXPOSED, M
 from tests.functional.test_client_submit import EXECUTORS
 
@@ -277,6 +278,7 @@ def test_deadlines_in_the_queue_and_on_the_way(server):
 
 def test_cancelled_before_it_is_sent_it_never_starts_and_after_that_its_batch_is_cancelled(server):
     async def main(gate):
+        await asyncio.to_thread(wait_until, lambda: server.dispatcher.admitted == 0)  # an earlier test's, interrupted
         held = await occupy_lanes(gate)
         waiting, other = gate.submit(M, "square", 1), gate.submit(M, "square", 2)
         waiting.cancel()

@@ -190,8 +190,9 @@ def test_a_function_that_is_not_there_is_told_with_near_names(gate):
     assert isinstance(caught.value, LookupError)
 
 
+@pytest.mark.slow
 def test_the_servers_own_limit_on_a_function_ends_its_calls(serve):
-    server = serve(expose=[{"functions": (f"{M}.*",), "timeout": "50ms"}])
+    server = serve(expose=[{"functions": (f"{M}.*",), "timeout": "1s"}])
     with callgate.connect(server.address) as gate, pytest.raises(callgate.DeadlineExceeded) as caught:
         gate.call(M, "wait_until_cancelled", "limited")
     assert caught.value.reason == "RAN_TOO_LONG"
@@ -199,9 +200,10 @@ def test_the_servers_own_limit_on_a_function_ends_its_calls(serve):
     assert served_functions.event("limited cancelled").wait(10)
 
 
+@pytest.mark.slow
 def test_the_callers_deadline_ends_the_function(gate):
     with pytest.raises(callgate.DeadlineExceeded):
-        gate.call(M, "wait_until_cancelled", "late", timeout=0.05)
+        gate.call(M, "wait_until_cancelled", "late", timeout=1)
     assert served_functions.event("late cancelled").wait(10)
 
 

@@ -73,9 +73,10 @@ def test_what_is_no_stream_and_what_is_not_there_are_told_apart(gate):
         gate.stream(M, "count", object())
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_it(gate):
     with pytest.raises(callgate.DeadlineExceeded):
-        for _ in gate.stream(M, "count_forever", timeout=0.2):
+        for _ in gate.stream(M, "count_forever", timeout=1):
             pass
     assert functions.closed.wait(20)
     with pytest.raises(callgate.DeadlineExceeded, match="never started"):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,7 +55,9 @@ def test_a_second_ctrl_c_stops_at_once_although_a_call_hangs(tmp_path: Path) -> 
     os.mkfifo(started)
     os.mkfifo(never)
     _write_held(tmp_path / "held.py", started, never)
-    with ServerProcess(str(tmp_path / "held.py")) as server, callgate.connect(server.address) as gate:
+    # It would not end by itself while this waits.
+    drain = {"CALLGATE_DRAIN": "300"}
+    with ServerProcess(str(tmp_path / "held.py"), env=drain) as server, callgate.connect(server.address) as gate:
 
         def call() -> None:
             with pytest.raises(callgate.CallgateError):
@@ -64,13 +69,19 @@ def test_a_second_ctrl_c_stops_at_once_although_a_call_hangs(tmp_path: Path) -> 
             pass
         server.process.send_signal(signal.SIGINT)
         server.wait_for("again to stop at once")
-        assert server.stop(signal.SIGINT, seconds=5) == 0
+        # It says so a moment before it listens for it: until then, another signal is one more to let calls end.
+        end = time.monotonic() + 40
+        while server.process.poll() is None and time.monotonic() < end:
+            server.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                server.process.wait(timeout=1)
+        assert server.wait(0) == 0
         caller.join(timeout=30)
 
 
 def test_an_idle_server_stops_at_once() -> None:
     with ServerProcess("math") as server:
-        assert server.stop(signal.SIGINT, seconds=5) == 0
+        assert server.stop(signal.SIGINT, seconds=20) == 0
 
 
 def test_a_signal_that_finds_the_main_thread_about_to_block_is_not_lost() -> None:

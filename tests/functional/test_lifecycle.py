@@ -75,8 +75,9 @@ def test_a_call_that_does_not_end_within_the_drain_is_interrupted(serve):
         assert caught.value.code in ("CANCELLED", "UNAVAILABLE")
 
 
+@pytest.mark.slow
 def test_the_servers_own_timeout_answers_while_the_code_is_still_stuck(serve):
-    server = serve(shared=False, expose=[{"functions": ("lifecycle_functions.*",), "timeout": 0.1}])
+    server = serve(shared=False, expose=[{"functions": ("lifecycle_functions.*",), "timeout": 1}])
     with callgate.connect(server.address) as gate:
         with pytest.raises(callgate.DeadlineExceeded) as caught:
             gate.call("lifecycle_functions", "hold")
@@ -107,6 +108,7 @@ def eventually(condition, seconds=20):
     return True
 
 
+@pytest.mark.slow
 def test_a_stuck_call_takes_readiness_down_until_it_ends(serve):
     server = serve(
         shared=False,
@@ -116,7 +118,7 @@ def test_a_stuck_call_takes_readiness_down_until_it_ends(serve):
     )
     with callgate.connect(server.address) as gate:
         with pytest.raises(callgate.DeadlineExceeded):
-            gate.call("lifecycle_functions", "hold", timeout=0.2)
+            gate.call("lifecycle_functions", "hold", timeout=1)
         assert eventually(lambda: gate.health() == "NOT_SERVING")
         assert "lifecycle_functions.hold is stuck in 'default'" in server.readiness.reasons
         functions.release.set()
@@ -124,6 +126,7 @@ def test_a_stuck_call_takes_readiness_down_until_it_ends(serve):
         assert gate.call("lifecycle_functions", "quick") == 1
 
 
+@pytest.mark.slow
 def test_a_stuck_call_can_make_the_server_give_up(serve):
     server = serve(
         shared=False,
@@ -133,7 +136,7 @@ def test_a_stuck_call_can_make_the_server_give_up(serve):
     )
     with callgate.connect(server.address) as gate:
         with pytest.raises(callgate.DeadlineExceeded):
-            gate.call("lifecycle_functions", "hold", timeout=0.2)
+            gate.call("lifecycle_functions", "hold", timeout=1)
         server.run()  # returns because the server gave up
         assert "lifecycle_functions.hold is stuck" in server.gave_up
         assert gate.health() == "NOT_SERVING"

@@ -126,7 +126,7 @@ def test_no_call_fails_while_the_code_is_reloaded_again_and_again(serve, folder,
     failures: list[BaseException] = []
     counts: list[int] = []
 
-    def caller():
+    def caller(began):
         with callgate.connect(server.address) as gate:
             count, last = 0, 0
             while not done.is_set():
@@ -135,17 +135,23 @@ def test_no_call_fails_while_the_code_is_reloaded_again_and_again(serve, folder,
                     assert version >= last, "an old answer after a new one"
                     last = version
                     count += 1
+                    began.set()
                 except BaseException as error:
                     failures.append(error)
             counts.append(count)
 
-    callers = [threading.Thread(target=caller) for _ in range(4)]
+    begun = [threading.Event() for _ in range(4)]
+    callers = [threading.Thread(target=caller, args=(began,)) for began in begun]
     for thread in callers:
         thread.start()
-    for version in range(2, 8):
-        write(folder, version)
-        server.reload()
-    done.set()
+    try:
+        for began in begun:
+            assert began.wait(20)
+        for version in range(2, 8):
+            write(folder, version)
+            server.reload()
+    finally:
+        done.set()
     for thread in callers:
         thread.join(20)
     assert not failures

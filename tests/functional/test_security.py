@@ -13,6 +13,7 @@ import callgate
 from callgate_server.security.identity import ANONYMOUS
 from callgate_server.server import Server
 from callgate_server.settings import Settings
+from tests.contract.test_waiting import wait_until
 from tests.functional.raw_http2 import status_of
 
 M = "served_functions"
@@ -207,6 +208,7 @@ def test_strangers_do_not_keep_the_others_out(guarded, tokens):
     for one in crowd:
         one.start()
     try:
+        wait_until(lambda: refused)
         with callgate.connect(guarded.address, token=tokens["alice"]) as gate:
             assert [gate.call(M, "who") for _ in range(50)] == ["alice"] * 50
     finally:

@@ -201,9 +201,10 @@ def test_a_disconnect_amid_fast_items_closes_the_generator(server):
     assert functions.closed["endless"].wait(20)
 
 
+@pytest.mark.slow
 def test_a_deadline_amid_fast_items_closes_the_generator(stub):
     with pytest.raises(grpc.RpcError) as caught:
-        for _ in stub.StreamFunction(request("endless", 10), timeout=0.3):
+        for _ in stub.StreamFunction(request("endless", 10), timeout=1):
             pass
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert functions.closed["endless"].wait(20)
@@ -305,8 +306,9 @@ def test_a_stream_closed_by_another_thread_ends_where_it_is_read(gate):
     assert functions.closed["some_then_wait"].wait(20)
 
 
+@pytest.mark.slow
 def test_a_deadline_that_passes_while_it_is_read_is_told(gate):
-    with gate.stream(M, "some_then_wait", 3, timeout=0.4) as stream:
+    with gate.stream(M, "some_then_wait", 3, timeout=2) as stream:
         assert list(itertools.islice(stream, 3)) == [0, 1, 2]
         with pytest.raises(callgate.DeadlineExceeded):
             next(stream)
@@ -344,6 +346,7 @@ def test_the_asyncio_client_reads_all_in_order_and_closes_in_the_middle(server):
     with_gate(server, main)
 
 
+@pytest.mark.slow
 def test_the_asyncio_client_gets_the_first_items_at_once_and_the_deadline(server):
     async def main(gate):
         stream = gate.stream(M, "some_then_wait", 2)
@@ -351,7 +354,7 @@ def test_the_asyncio_client_gets_the_first_items_at_once_and_the_deadline(server
         functions.go_on.set()
         assert [item async for item in stream] == ["last"]
         functions.go_on.clear()
-        stream = gate.stream(M, "some_then_wait", 2, timeout=0.4)
+        stream = gate.stream(M, "some_then_wait", 2, timeout=2)
         assert [await anext(stream), await anext(stream)] == [0, 1]
         with pytest.raises(callgate.DeadlineExceeded):
             await anext(stream)

@@ -70,8 +70,11 @@ def test_tls_against_plain_text_says_so(address, authority):
 
 
 def test_plain_text_against_tls_says_so(encrypted):
-    with pytest.raises(callgate.Unavailable, match="it may speak TLS"):
-        callgate.connect(encrypted.address, wait=0.2)
+    with (
+        callgate.connect(encrypted.address, wait=None) as gate,
+        pytest.raises(callgate.Unavailable, match="it may speak TLS"),
+    ):
+        gate.call(M, "who")
 
 
 def test_the_same_is_said_by_the_first_call_of_a_gate_that_did_not_wait(address, authority):
@@ -85,7 +88,7 @@ def test_the_same_is_said_by_the_first_call_of_a_gate_that_did_not_wait(address,
 # ---------------------------------------------------------------------- client certificates
 
 
-def connect(server: Server, authority: Authority, own: Pair | None, wait: float = 5.0) -> callgate.Gate:
+def connect(server: Server, authority: Authority, own: Pair | None, wait: float | None = 5.0) -> callgate.Gate:
     return callgate.connect(
         server.address,
         ca=authority.certificate,
@@ -113,13 +116,19 @@ def test_a_name_with_a_line_break_in_it_stays_one_line(mutual, authority):
 
 
 def test_without_a_client_certificate_nothing_is_answered(mutual, authority):
-    with pytest.raises(callgate.Unavailable, match="client certificate"):
-        connect(mutual, authority, None, wait=0.2)
+    with (
+        connect(mutual, authority, None, wait=None) as gate,
+        pytest.raises(callgate.Unavailable, match="client certificate"),
+    ):
+        gate.call(M, "who")
 
 
 def test_a_client_certificate_of_another_authority_is_refused(mutual, authority, stranger):
-    with pytest.raises(callgate.Unavailable, match="may not know the authority"):
-        connect(mutual, authority, stranger.client("carol"), wait=0.2)
+    with (
+        connect(mutual, authority, stranger.client("carol"), wait=None) as gate,
+        pytest.raises(callgate.Unavailable, match="may not know the authority"),
+    ):
+        gate.call(M, "who")
 
 
 def test_with_both_a_token_is_wanted_and_names_the_caller(serve, folder, pair, authority, tokens):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -147,14 +147,13 @@ def test_every_call_has_its_own_id_and_context_variables(executor):
 def test_what_has_expired_never_starts_and_what_returns_late_fails(executor):
     ran = []
 
-    def late(until):
+    def late():
         ran.append("late")
-        while time.monotonic() < until:
-            pass
+        callgate.current_call().deadline = time.monotonic()  # it began in time, and returns late
 
     now = time.monotonic()
     expired = one(lambda: ran.append("expired"), deadline=now - 1)
-    calls = [expired, one(late, now + 0.01, deadline=now + 0.01), one(double, 1)]
+    calls = [expired, one(late, deadline=now + 3600), one(double, 1)]
     ends = run(executor, calls)
     assert ends[:2] == [["EXPIRED_IN_QUEUE"], ["RAN_TOO_LONG"]]
     assert ran == ["late"]
@@ -239,12 +238,14 @@ class Held:
 @pytest.mark.parametrize("why", ["deadline", "cancelled"])
 def test_a_call_that_takes_long_is_put_on_the_ladder_and_interrupted_alone(executor, why):
     held = Held()
-    slow = one(held, deadline=time.monotonic() + 0.05 if why == "deadline" else None)
+    slow = one(held)
     calls = [one(double, 1), slow, one(double, 2)]
     burst = burst_of(calls)
     thread = threading.Thread(target=executor.call_burst, args=(burst,))
     thread.start()
     assert held.runs.wait(20)
+    if why == "deadline":
+        slow[1].context.deadline = time.monotonic() + 0.05  # only now, so that it has begun in time
     burst.climb()
     if why == "cancelled":
         slow[1].caller.gone()
@@ -303,20 +304,28 @@ def test_one_of_several_places_is_a_bursts(ladder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_interruptions_aimed_at_the_ends_of_calls_hit_their_own_call_or_none(executor):
-    """Stress: a second thread puts whatever runs on the ladder with a deadline that has just passed, all the time."""
+    """Stress: a second thread puts whatever runs on the ladder with a deadline that has just passed, all the time.
+
+    How many end first is the scheduler's affair; one burst in forty begins with a call that ends by its interruption
+    only.
+    """
     stop = threading.Event()
     current: list[Burst | None] = [None]
+    limited = [False]
 
     def chase() -> None:
         while not stop.is_set():
             burst = current[0]
             if burst is not None:
+                if limited[0]:  # once more: the ladder would look first at those that come anew, for ever
+                    limited[0], current[0] = False, None
                 burst.climb()
 
     chaser = threading.Thread(target=chase)
     chaser.start()
-    outcomes: dict[str, int] = {}
+    firsts: Counter[Any] = Counter()
 
     def work(number):
         total = 0
@@ -324,19 +333,26 @@ def test_interruptions_aimed_at_the_ends_of_calls_hit_their_own_call_or_none(exe
             total += step
         return number
 
+    def last():
+        callgate.current_call().deadline = time.monotonic()
+        limited[0] = True
+        while True:
+            pass
+
     try:
         for turn in range(400):
             now = time.monotonic()
             calls = [one(work, number, deadline=now + random.random() * 0.002) for number in range(20)]
+            calls[0] = one(last) if turn % 40 == 20 else one(work, 0)
             burst = current[0] = burst_of(calls)
             assert executor.call_burst(burst)
+            firsts.update(calls[0][1].caller.ends)
             for number, (_, call) in enumerate(calls):
                 assert len(call.caller.ends) <= 1, turn
                 for end in call.caller.ends:
                     assert end == number or end in ("RAN_TOO_LONG", "EXPIRED_IN_QUEUE"), turn
-                    outcomes[str(type(end))] = outcomes.get(str(type(end)), 0) + 1
     finally:
         stop.set()
         chaser.join(20)
-    assert len(outcomes) == 2  # some ended well, and some did not
+    assert firsts == {0: 390, "RAN_TOO_LONG": 10}
     assert run(executor, [one(double, 5)]) == [[10]]

@@ -124,6 +124,7 @@ def test_a_message_that_cannot_be_read_is_an_answer_not_a_crash(one):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_interruptions_aimed_at_the_ends_of_calls_hit_their_own_call_or_none(one):
     """Stress of the invariant in inside.py: an interrupter that never rests, calls of about its own pace.
 

@@ -17,6 +17,7 @@ from callgate.context import CallContext, _current, current_call
 from callgate.failures import CallFailed
 from callgate.v1 import function_service_pb2 as pb
 from callgate.values import encode
+from callgate_server import stretch as stretch_module
 from callgate_server.batch import Batch
 from callgate_server.call import Call, NobodyWaits
 from callgate_server.dispatch import Dispatcher
@@ -26,7 +27,7 @@ from callgate_server.invocation import Invoker
 from callgate_server.ladder import Ladder
 from callgate_server.lane import Lane
 from callgate_server.registry import ExposureRule, Registry
-from callgate_server.stretch import STRETCH_SECONDS, Mapped, Stretch
+from callgate_server.stretch import Mapped, Stretch
 
 
 def mapped(first, items):
@@ -113,6 +114,12 @@ def test_another_lanes_calls_come_first_and_in_order():
 
 
 @pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch):
+    """A stretch's time is not up while its calls run, however busy this machine is."""
+    monkeypatch.setattr(stretch_module, "STRETCH_SECONDS", 30.0)
+
+
+@pytest.fixture(autouse=True)
 def _no_call_afterwards():
     """A stretch makes its calls the current ones; its executor, which is not here, puts back what was before."""
     token = _current.set(None)
@@ -133,7 +140,7 @@ def reasons(stretch):
 
 
 def test_no_call_begins_after_the_last_moment_though_nothing_interrupts():
-    deadline = time.monotonic() + STRETCH_SECONDS / 4
+    deadline = time.monotonic() + 0.0005
     stretch = Stretch(mapped(0, [1.0, 2.0, 3.0]), deadline, None)
 
     def until_late(_: float) -> None:
@@ -152,11 +159,12 @@ def test_a_calls_deadline_is_no_later_than_when_the_ladder_stops_it():
     assert stretch.ends == [True] * 3
 
 
-def test_a_stretch_ends_when_its_time_is_up_and_leaves_the_rest():
+def test_a_stretch_ends_when_its_time_is_up_and_leaves_the_rest(monkeypatch):
+    monkeypatch.setattr(stretch_module, "STRETCH_SECONDS", 0.002)
     stretch = Stretch(mapped(10, [0.0] * 3), None, None)
 
     def slow(_: float) -> None:
-        until = time.monotonic() + STRETCH_SECONDS
+        until = time.monotonic() + 0.002
         while time.monotonic() < until:
             pass
 
@@ -205,12 +213,20 @@ def test_the_call_that_has_begun_is_known_from_one_that_has_not():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_wherever_an_interruption_lands_every_call_is_ended_or_begun_or_left():
-    """Real ones, at any instruction: 2,000 stretches beside a thread that interrupts them."""
+    """Real ones, at any instruction: 2,000 stretches beside a thread that interrupts them.
+
+    How many end first is the scheduler's affair; one in a hundred ends by its interruption only.
+    """
     invoker = Invoker()
     current: list[Scope] = []
     over = threading.Event()
     landed = 0
+
+    def last(_: float) -> None:
+        while True:
+            pass
 
     def interrupt():
         while not over.is_set():
@@ -220,12 +236,12 @@ def test_wherever_an_interruption_lands_every_call_is_ended_or_begun_or_left():
     interrupter = threading.Thread(target=interrupt)
     interrupter.start()
     try:
-        for _ in range(2000):
+        for turn in range(2000):
             stretch = Stretch(mapped(3, [float(n) for n in range(50)]), None, None)
             scope = Scope()
             current[:] = [scope]
             try:
-                scope.run(stretch.run, Turn(), math.sqrt, invoker)
+                scope.run(stretch.run, Turn(), last if turn % 100 == 50 else math.sqrt, invoker)
             except CallInterrupted:
                 landed += 1
             current.clear()
@@ -236,7 +252,7 @@ def test_wherever_an_interruption_lands_every_call_is_ended_or_begun_or_left():
     finally:
         over.set()
         interrupter.join(20)
-    assert landed
+    assert landed >= 20
 
 
 # ------------------------------------------------------------------------------------------ what goes back

@@ -9,9 +9,13 @@ import sys
 import pytest
 
 #: Allocates, writes and frees blocks twice on a thread, and prints whether it was asked to keep them and how many pages
-#: were faulted in the second time.
+#: were faulted in the second time. Pages are to be small ones, whatever the system prefers.
 PROGRAM = """\
-import resource, sys, threading
+import ctypes, resource, sys, threading
+
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
+
 from callgate.memory import keep_freed_memory
 
 kept = keep_freed_memory() if sys.argv[1] == "keep" else None

@@ -117,13 +117,13 @@ def test_keys_made_to_collide_are_refused_before_they_take_their_time() -> None:
     values = [pb.Value() for _ in range(20_000)]
     for index, value in enumerate(values, 1):
         value.big_int_value = (index * modulus).to_bytes(16, "big", signed=True)
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ValueDecodeError, match="same hash"):
         decode(pb.Value(set_value=pb.ListValue(values=values)))
     entries = [pb.MapEntry(key=value, value=pb.Value(int_value=1)) for value in values]
     with pytest.raises(ValueDecodeError, match="same hash"):
         decode(pb.Value(map_value=pb.MapValue(entries=entries)))
-    assert time.perf_counter() - began < 1  # ten times what it takes; the collisions would take a minute
+    assert time.thread_time() - began < 15  # a hundred times what it takes; the collisions would take a minute
 
 
 def test_duplicates_are_refused() -> None:

@@ -73,8 +73,8 @@ def _read(path):
         fifo.read(1)
 
 
-async def hold_in_c(started, seconds):
-    plain.hold_in_c(started, seconds)
+async def hold_in_c(started, release):
+    plain.hold_in_c(started, release)
 
 
 async def spin(started, caught):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from pathlib import Path
 
 import callgate
@@ -86,10 +85,11 @@ def hold(started, release):
     return threading.get_ident()
 
 
-def hold_in_c(started, seconds):
-    """Say that it runs, then block in C, where nothing interrupts Python code."""
+def hold_in_c(started, release):
+    """Say that it runs, then wait for the test in C, where nothing interrupts Python code."""
     _tell(started)
-    time.sleep(seconds)
+    with open(release, "rb", buffering=0) as fifo:
+        fifo.read(1)
 
 
 def crunch_in_c(started):
