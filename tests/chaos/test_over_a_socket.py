@@ -90,6 +90,16 @@ def idle(server: Server) -> bool:
     return server.dispatcher.admitted == stats.running == stats.waiting == 0
 
 
+def test_no_call_waits_behind_a_busy_worker_while_another_one_is_free(server, gate, signal):
+    told, release = signal("told"), signal("release")
+    busy = in_background(gate, "hold", told.path, release.path)
+    told.wait()
+    calls = [in_background(gate, "pid") for _ in range(8)]
+    pids = {call.result() for call in calls} | {gate.call(M, "pid") for _ in range(8)}
+    release.set()
+    assert len(pids | {busy.result()}) == 2
+
+
 @pytest.mark.slow
 def test_a_crash_reaches_its_own_call_and_no_other_of_the_connection(server, gate, signal):
     told, release = signal("told"), signal("release")

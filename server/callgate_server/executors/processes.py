@@ -4,13 +4,13 @@
                       └▶ Crew.borrow: an idle worker
                            └▶ WorkerProcess.ask: CALL ──────▶ worker: decode, bind, run, encode
                               (blocks in recv)     ◀────────── RESULT │ STATUS │ INTERRUPTED
-                         Crew.give_back
+                         Crew.give_back; or, while calls wait, the next call's request, at once
                     turn passed on
     ladder thread ── cancelled, interrupt ──▶ the worker's control socket;  kill ──▶ SIGKILL, and a replacement
 
 The request's bytes go through as they came, and the answer's bytes as they come: the front decodes neither, and
 unpickles nothing. The thread that brought the call writes and reads the socket itself, so a call costs two wake-ups,
-the worker's and its own.
+the worker's and its own. While calls wait, who has a worker's answer writes the next request (process_calls.py).
 
 Starting a worker is nobody's running time: until one is ready, calls wait in the queue, where they expire as
 EXPIRED_IN_QUEUE.
