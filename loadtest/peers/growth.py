@@ -187,7 +187,8 @@ def figures(grown: dict[str, Any]) -> dict[str, dict[str, float]]:
         if what in grown:
             of = "bytes" if what == "payloads" else what
             points = _medians(grown[what], key)
-            found[f"{what}: growth of {name} / of {of}, least to most"] = _between(points[:1] + points[-1:])
+            if what == "callers":
+                found["callers: growth of p99 / of callers, least to most"] = _between(points[:1] + points[-1:])
             found[f"{what}: growth of {name} / of {of}, steepest"] = steepest(points)
             found[f"{what}: growth of {name} / of {of}, steepest in every repetition"] = always(grown[what], key)
     return found

@@ -232,7 +232,9 @@ def _scale(scale: dict[str, Any]) -> str:
         "processes that share the same number of calls with no server beside them, before and after each run, which "
         f"takes about a second ({len(next(iter(scale['transports'].values()))['ratio'])} of each). Load by h2load; a "
         "Python client takes a part of the two cores for itself. It tells the rest: idle is from the end of a worker's "
-        "call to the beginning of its next one, while a call had been sent and not begun: the handover is in it.\n\n"
+        "call to the beginning of its next one, while a call had been sent and not begun: the handover is in it, and "
+        "the server's and the client's own work, which need one of the same two cores "
+        "([ADR 21](adr/0021-hand-over.md)). No call waits for one worker while the other one is free.\n\n"
         f"{_table(head, rows)}\n\n{_circumstances(scale)}"
     )
 
