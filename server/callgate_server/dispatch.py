@@ -142,7 +142,7 @@ class Dispatcher:
                 response = executor.call(exposed, call)
             else:
                 response = self._gatherer(exposed, exposed.batching).call(executor, call)
-            if call.context.deadline is not None and time.monotonic() >= call.context.deadline:
+            if _is_late(call):
                 raise returned_late(call_id)
             if len(response) > self._max_response_bytes:
                 raise result_too_large(exposed.full_name, len(response), self._max_response_bytes)
@@ -318,9 +318,13 @@ class Dispatcher:
             self._admit_stream()
             admitted = True
             for item in self.executors[exposed.executor].stream(exposed, call):
+                if _is_late(call):  # perhaps made because its function saw so
+                    break
                 if len(item) > self._max_response_bytes:
                     raise result_too_large(exposed.full_name, len(item), self._max_response_bytes)
                 yield item
+            if _is_late(call):
+                raise returned_late(call_id)
         except CallFailed as failure:
             outcome = failure.reason
             self._audit(failure, request, call_id, identity)
@@ -405,6 +409,11 @@ class Dispatcher:
             thread.start()
         for thread in closing:
             thread.join()
+
+
+def _is_late(call: Call) -> bool:
+    """Whether its deadline has passed."""
+    return call.context.deadline is not None and time.monotonic() >= call.context.deadline
 
 
 def call_to(

@@ -94,6 +94,16 @@ def test_a_deadline_closes_the_generator(stub):
     assert functions.closed["endless"].wait(20)
 
 
+@pytest.mark.parametrize("function", ["late_item", "late_end"])
+def test_nothing_that_comes_after_the_deadline_is_sent_as_if_it_had_come_in_time(stub, function):
+    answers = stub.StreamFunction(request(function), timeout=30)
+    assert decode(next(answers).value) == "in time"
+    with pytest.raises(grpc.RpcError) as caught:
+        next(answers)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert functions.closed[function].wait(20)
+
+
 def test_a_disconnect_closes_the_generator(server):
     channel = grpc.insecure_channel(server.address)
     next(FunctionServiceStub(channel).StreamFunction(request("endless", 10), timeout=30))

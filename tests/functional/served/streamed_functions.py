@@ -1,9 +1,12 @@
 """Streams that tell a test in the same process how far they are."""
 
 import threading
+import time
 from contextlib import aclosing
 
 from endless_streams import Endless
+
+import callgate
 
 go_on = threading.Event()
 _streams = Endless()
@@ -28,6 +31,23 @@ def one_then_wait():
 def fail_after(items):
     yield from range(items)
     raise KeyError("midway")
+
+
+def _late(name, *more):
+    try:
+        yield "in time"
+        callgate.current_call().deadline = time.monotonic()
+        yield from more
+    finally:
+        closed[name].set()
+
+
+def late_item():
+    return _late("late_item", "late")
+
+
+def late_end():
+    return _late("late_end")
 
 
 def endless(size):
