@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from callgate_server.executors import process_calls
+from callgate_server.executors.worker_place import HELPED_BYTES, Place
 from callgate_server.ladder import Graces
 from tests.chaos.conftest import lives
 from tests.contract.conftest import Caller
@@ -26,14 +26,14 @@ def single(make_front):
 def waking(monkeypatch):
     """While it is cleared, no thread is woken whose call has been handed a worker."""
     allowed = threading.Event()
-    wake = process_calls._Place.wake
+    wake = Place.wake
 
     def wake_when_allowed(place):
         if place.helped:
             assert allowed.wait(20)
         wake(place)
 
-    monkeypatch.setattr(process_calls._Place, "wake", wake_when_allowed)
+    monkeypatch.setattr(Place, "wake", wake_when_allowed)
     yield allowed
     allowed.set()
 
@@ -108,7 +108,7 @@ def test_a_request_that_nobody_reads_is_tried_again_on_another_worker(single, si
 
 def test_long_requests_are_sent_by_their_own_threads(single, signal, waking):
     _, release = held(single, signal)
-    data = b"x" * (process_calls._HELPED_BYTES + 1)
+    data = b"x" * (HELPED_BYTES + 1)
     long = behind(single, "same", data)
     release.set()
     assert long.result() == data  # although no thread that was helped is woken

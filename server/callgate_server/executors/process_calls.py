@@ -40,10 +40,11 @@ from callgate_server.executors.crew import Crew
 from callgate_server.executors.frames import Frame, Kind
 from callgate_server.executors.run import not_started, stopped
 from callgate_server.executors.supervision import Quarantine
-from callgate_server.executors.worker_process import Doom, WorkerLost, WorkerProcess
+from callgate_server.executors.worker_place import Place, can_be_helped
+from callgate_server.executors.worker_process import Doom, WorkerLost
 from callgate_server.executors.worker_run import WorkerRun
 from callgate_server.registry import Exposed
-from callgate_server.turn import Outcome, Turn, Waiter
+from callgate_server.turn import Outcome, Turn
 
 __all__ = ["ProcessCalls"]
 
@@ -53,55 +54,8 @@ log = structlog.get_logger("callgate.workers")
 #: trying another; but a request that kills whoever reads it (the out-of-memory killer) must not go through them all.
 _ATTEMPTS = 3
 
-#: Bytes of a request that another call's thread sends: its own answer waits meanwhile. A worker's socket has room for
-#: more than this, so that it never waits for the worker.
-_HELPED_BYTES = 64 << 10
-
 _ANSWERS = frozenset({Kind.RESULT, Kind.STATUS, Kind.INTERRUPTED, Kind.EXPIRED})
 _STEPS = frozenset({Kind.ITEM, Kind.END, Kind.STATUS, Kind.INTERRUPTED, Kind.EXPIRED})
-
-
-class _Place(Waiter):
-    """A call's place among those that want a worker, and what it needs there.
-
-    Args:
-        exposed: the function.
-        call: the call.
-        head: the head of its CALL frame.
-
-    Attributes:
-        worker: its worker, while it has one.
-        run: its run, once that has begun.
-        sent: whether its CALL frame has been sent.
-    """
-
-    __slots__ = ("call", "exposed", "head", "run", "sent", "worker")
-
-    def __init__(self, exposed: Exposed, call: Call, head: bytes) -> None:
-        super().__init__(call.context.id)
-        self.exposed = exposed
-        self.call = call
-        self.head = head
-        self.worker: WorkerProcess | None = None
-        self.run: WorkerRun | None = None
-        self.sent = False
-
-    def send(self) -> None:
-        """Send the CALL frame, unless it has been sent.
-
-        Raises:
-            WorkerLost: as `WorkerProcess.ask`.
-        """
-        if not self.sent:
-            assert self.run is not None  # it has begun
-            self.run.worker.post(Kind.CALL, self.run.number, self.head, self.call.payload)
-            self.sent = True
-
-
-def _can_be_helped(waiter: Waiter) -> bool:
-    """Whether another call's thread can send its request: it is settled, and short."""
-    size = waiter.call.size if isinstance(waiter, _Place) else None
-    return size is not None and size <= _HELPED_BYTES
 
 
 class ProcessCalls:
@@ -181,7 +135,7 @@ class ProcessCalls:
                 pass  # it has been logged, and counted
 
     @contextmanager
-    def _place(self, exposed: Exposed, call: Call, head: bytes) -> Iterator[_Place]:
+    def _place(self, exposed: Exposed, call: Call, head: bytes) -> Iterator[Place]:
         """A turn, and a worker for it.
 
         Raises:
@@ -191,7 +145,7 @@ class ProcessCalls:
         if call.context.chain:
             self._refuse_to_wait_for_itself(call)
         while True:
-            place = _Place(exposed, call, head)
+            place = Place(exposed, call, head)
             outcome = self._turn.take(place, call.context.deadline, call.caller.watch)
             if outcome is not Outcome.TAKEN:
                 self._count(outcome)
@@ -210,7 +164,7 @@ class ProcessCalls:
             finally:
                 self._turn.release(place)  # nothing if it was passed on
 
-    def _begin(self, place: _Place, after: WorkerRun | None = None) -> None:
+    def _begin(self, place: Place, after: WorkerRun | None = None) -> None:
         """Begin a run, in the place of another one if there was one.
 
         Raises:
@@ -231,17 +185,17 @@ class ProcessCalls:
         worker.running = (function, place.call.context.id)
         place.run = run
 
-    def _pass_on(self, place: _Place) -> None:
+    def _pass_on(self, place: Place) -> None:
         """If a call waits, start it on the worker of one that has ended, instead of giving that back."""
         worker, run = place.worker, place.run
         assert worker is not None  # it has just answered
         assert run is not None
         if run.killed or self._closing or not self._quarantine.empty or not self._crew.keeps(worker):
             return
-        successor = self._turn.succeed(place, _can_be_helped)
+        successor = self._turn.succeed(place, can_be_helped)
         if successor is None:
             return
-        assert isinstance(successor, _Place)
+        assert isinstance(successor, Place)
         place.worker = None
         successor.worker = worker
         try:
@@ -253,7 +207,7 @@ class ProcessCalls:
             successor.wake()
 
     @contextmanager
-    def _running(self, place: _Place, may_retry: bool) -> Iterator[WorkerRun]:
+    def _running(self, place: Place, may_retry: bool) -> Iterator[WorkerRun]:
         """Around a call in a worker: on the ladder, accounted for, its loss explained.
 
         Raises:
@@ -289,7 +243,7 @@ class ProcessCalls:
                 if self._closing:
                     self._state.notify_all()
 
-    def _body(self, place: _Place, run: WorkerRun, frame: Frame) -> bytes:
+    def _body(self, place: Place, run: WorkerRun, frame: Frame) -> bytes:
         """What a worker's last frame on a call means; its worker has its next call then, if one waits.
 
         Raises:
