@@ -24,13 +24,15 @@ def single(make_front):
 
 @pytest.fixture
 def waking(monkeypatch):
-    """While it is cleared, no thread is woken whose call has been handed a worker."""
+    """While it is cleared, no thread is woken whose call has been handed a worker; `helped` has their functions."""
     allowed = threading.Event()
+    allowed.helped = []
     wake = Place.wake
 
     def wake_when_allowed(place):
         if place.helped:
-            assert allowed.wait(20)
+            allowed.helped.append(place.exposed.name)
+            allowed.wait(20)  # a test that fails must not leave it waiting for ever
         wake(place)
 
     monkeypatch.setattr(Place, "wake", wake_when_allowed)
@@ -64,6 +66,7 @@ def test_a_waiting_call_runs_before_its_own_thread_is_woken(single, signal, waki
     go_on.set()
     waking.set()
     assert first.result() == second.result()  # the same worker's pid
+    assert waking.helped == ["hold"]
 
 
 def test_a_deadline_that_passes_before_the_calls_own_thread_wakes_stops_it_all_the_same(single, signal, waking):
@@ -77,6 +80,7 @@ def test_a_deadline_that_passes_before_the_calls_own_thread_wakes_stops_it_all_t
     wait_until(lambda: time.monotonic() > end + 0.1)
     waking.set()
     assert second.ended() == "RAN_TOO_LONG"
+    assert waking.helped == ["spin"]
     assert lives(first.result())  # interrupted, not killed
     assert single.call("pid") == first.result()
 
@@ -93,10 +97,12 @@ def test_a_caller_that_leaves_before_the_calls_own_thread_wakes_is_noticed(singl
     waking.set()
     saw.wait()
     assert second.ended() == "OK"
+    assert waking.helped == ["until_cancelled"]
     assert single.call("pid") == first.result()
 
 
-def test_a_request_that_nobody_reads_is_tried_again_on_another_worker(single, signal):
+def test_a_request_that_nobody_reads_is_tried_again_on_another_worker(single, signal, waking):
+    waking.set()
     first, release = held(single, signal)
     deaf = behind(single, "hang_up", "answered")
     last = behind(single, "same", "not lost")
@@ -104,6 +110,7 @@ def test_a_request_that_nobody_reads_is_tried_again_on_another_worker(single, si
     assert deaf.result() == "answered"
     assert last.result() == "not lost"
     assert not lives(first.result())
+    assert waking.helped[0] == "hang_up"  # and `same`, if the worker's end was not noticed first
 
 
 def test_long_requests_are_sent_by_their_own_threads(single, signal, waking):
@@ -112,9 +119,11 @@ def test_long_requests_are_sent_by_their_own_threads(single, signal, waking):
     long = behind(single, "same", data)
     release.set()
     assert long.result() == data  # although no thread that was helped is woken
+    assert not waking.helped
 
 
-def test_a_stream_is_handed_a_worker_and_hands_it_on(single, signal):
+def test_a_stream_is_handed_a_worker_and_hands_it_on(single, signal, waking):
+    waking.set()
     _, release = held(single, signal)
     items = []
     thread = threading.Thread(target=lambda: items.extend(single.stream("count", 3)))
@@ -125,6 +134,7 @@ def test_a_stream_is_handed_a_worker_and_hands_it_on(single, signal):
     thread.join(20)
     assert items == [0, 1, 2]
     assert last.result() == 1
+    assert waking.helped == ["count", "same"]
 
 
 def test_calls_that_were_handed_a_worker_are_waited_for_when_the_executor_closes(single, signal, waking):
@@ -138,5 +148,6 @@ def test_calls_that_were_handed_a_worker_are_waited_for_when_the_executor_closes
     go_on.set()
     waking.set()
     assert second.result() == first.result()
+    assert waking.helped == ["hold"]
     closing.join(20)
     assert not closing.is_alive()
